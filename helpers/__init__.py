@@ -1,0 +1,1 @@
+"""What the notebooks and the labs share: attention, models, tasks, training, plots and checks."""
