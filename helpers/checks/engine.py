@@ -1,0 +1,307 @@
+"""How a check works: an answer is held against an oracle, property by property, and against known mistakes.
+
+An exercise is a list of `Property`s and a table of `Misconception`s. A property holds a few cases, small ones first;
+each case says what to call the answer with and what should come back. Where the answer falls short, the
+wrong implementations of the misconceptions are run on the same cases: the one that goes wrong alike names the mistake.
+
+An answer is only ever *called*, with tensors in and tensors out, so that it may live in another process.
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import pkgutil
+import random
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to call an answer with, and what should be observed."""
+
+    args: tuple
+    want: Any
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an answer did with a case: a value, or an error."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Property:
+    """One line of a report: something that a right answer does.
+
+    `cases` draws them, smallest first. `observe` says what is looked at (the output, the arguments after the call,
+    a gradient). `judge` compares an observed value with the wanted one: None if it will do, else what is wrong.
+    `suggests` is the id of the misconception to name when this is the first property that fails and no
+    wrong implementation behaves like the answer.
+    """
+
+    text: str
+    cases: Callable[["Draw"], Iterable[Case]]
+    observe: Callable[[Callable, tuple], Any]
+    judge: Callable[[Any, Any], str | None]
+    suggests: str | None = None
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong answer that students give: its id, what it does in a few words, why that is wrong, and itself.
+
+    `wrong` holds one or more implementations; an answer that behaves like any of them has the misconception.
+    """
+
+    id: str
+    title: str
+    explanation: str
+    wrong: tuple[Callable, ...]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What `check` knows of an exercise."""
+
+    name: str
+    arguments: tuple[str, ...]
+    properties: tuple[Property, ...]
+    misconceptions: tuple[Misconception, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A property held against an answer. `problem` is None where it holds; else `case` is the smallest that fails."""
+
+    property: Property
+    problem: str | None = None
+    case: Case | None = None
+    observed: Observed | None = None
+
+
+class Draw:
+    """Random inputs from one seed. Scores are rounded, so that a failing example can be read."""
+
+    def __init__(self, seed: int):
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, scale: float = 2.0) -> Tensor:
+        """Normal numbers with one decimal, of standard deviation `scale`."""
+        return (scale * torch.randn(shape, generator=self._generator)).mul(10).round().div(10)
+
+    def integers(self, low: int, high: int, *shape: int) -> Tensor:
+        """Whole numbers from `low` to `high`, both included."""
+        return torch.randint(low, high + 1, shape, generator=self._generator)
+
+
+class CheckFailed(AssertionError):
+    """An answer lacks a property of the exercise.
+
+    Attributes:
+        exercise: the exercise's name.
+        failures: the `Finding`s that fail, in the report's order; none of them if the answer is still blank.
+        misconception: the id of the mistake that the answer behaves like, or None.
+    """
+
+    def __init__(self, message: str, exercise: str, failures: tuple[Finding, ...], misconception: str | None):
+        super().__init__(message)
+        self.exercise = exercise
+        self.failures = failures
+        self.misconception = misconception
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this in place of the traceback: the engine's frames would tell a student nothing.
+        return [f"CheckFailed: {self}"]
+
+
+def check(
+    answer: Callable, exercise: str | None = None, *, seed: int | None = None, points: int | None = None
+) -> float | None:
+    """Check a student's answer, and report on it property by property.
+
+    The exercise is known by the answer's name; `exercise` names it where the answer goes by another one. Inputs are
+    random: the report prints the `seed` that repeats them. With `points`, nothing is raised as long as some property
+    holds, and the share of the points that was earned is returned: nbgrader reads partial credit from a cell's value.
+
+    Raises:
+        CheckFailed: if a property fails (with `points`: if all fail).
+        ValueError: if there is no such exercise.
+    """
+    from helpers.checks.report import Report
+
+    if exercise is None:
+        exercise = _name_of(answer, sys._getframe(1).f_globals)
+    known = find_exercise(exercise)
+    if seed is None:
+        # Under nbgrader the inputs stay the same, so that a submission graded twice gets the same marks.
+        seed = 0 if "NBGRADER_EXECUTION" in os.environ else random.SystemRandom().randrange(10_000)
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
+        # What an answer prints would bury the report, and nbgrader gives no marks to a cell that wrote to stderr.
+        findings, misconception = examine(answer, known, seed)
+    report = Report(known, seed, findings, misconception, written.getvalue())
+    report.show()
+    failures = tuple(finding for finding in findings if finding.problem is not None)
+    if failures and (points is None or len(failures) == len(findings)):
+        raise CheckFailed(report.summary, exercise, failures, misconception and misconception.id)
+    if points is None:
+        return None
+    earned = points * (len(findings) - len(failures)) / len(findings)
+    return int(earned) if earned.is_integer() else earned
+
+
+def find_exercise(name: str) -> Exercise:
+    """The exercise of that name.
+
+    Raises:
+        ValueError: if no lab has it.
+    """
+    exercises = all_exercises()
+    if name not in exercises:
+        raise ValueError(
+            f"there is no exercise called {name!r}; check an answer under its exercise's name, one of: "
+            + ", ".join(exercises)
+        )
+    return exercises[name]
+
+
+def all_exercises() -> dict[str, Exercise]:
+    """Every exercise of every lab, by name, in the course's order."""
+    package = importlib.import_module("helpers.checks")
+    labs = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name.startswith("lab"))
+    modules = (importlib.import_module(f"helpers.checks.{lab}") for lab in labs)
+    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+
+
+def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
+    # A lambda, a partial or a function of another name is a fine answer: then the name that it is bound to
+    # where `check` was called tells the exercise.
+    name = getattr(answer, "__name__", "")
+    if name in all_exercises():
+        return name
+    bound = (known for known in all_exercises() if namespace.get(known) is answer)
+    return next(bound, name)
+
+
+def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], Misconception | None]:
+    """Hold an answer against every property, and find the misconception that it behaves like, if any."""
+    draw = Draw(seed)
+    cases = [list(each.cases(draw)) for each in exercise.properties]
+    observed = [_observe_each(answer, *each) for each in zip(exercise.properties, cases, strict=True)]
+    findings = [_finding(*each) for each in zip(exercise.properties, cases, observed, strict=True)]
+    if all(finding.problem is None for finding in findings) or is_blank(findings):
+        return findings, None
+    return findings, _diagnose(exercise, cases, observed, findings)
+
+
+def is_blank(findings: list[Finding]) -> bool:
+    """Whether the answer still is what a student's copy comes with."""
+    return all(each.observed is not None and isinstance(each.observed.error, NotImplementedError) for each in findings)
+
+
+def _observe_each(answer: Callable, each: Property, cases: list[Case]) -> list[Observed]:
+    return [_observe(answer, each.observe, case) for case in cases]
+
+
+def _observe(answer: Callable, observe: Callable, case: Case) -> Observed:
+    args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
+    try:
+        return Observed(value=observe(answer, args))
+    except Exception as error:  # whatever a student's code raises is an observation
+        return Observed(error=error)
+
+
+def _problem(each: Property, case: Case, observed: Observed) -> str | None:
+    if observed.error is not None:
+        lines = str(observed.error).strip().splitlines() or [""]
+        return f"raised {type(observed.error).__name__}" + (f": {lines[0]}" if lines[0] else "")
+    return each.judge(observed.value, case.want)
+
+
+def _finding(each: Property, cases: list[Case], observed: list[Observed]) -> Finding:
+    for case, seen in zip(cases, observed, strict=True):
+        problem = _problem(each, case, seen)
+        if problem is not None:
+            return Finding(each, problem, case, seen)
+    return Finding(each)
+
+
+def _diagnose(
+    exercise: Exercise, cases: list[list[Case]], observed: list[list[Observed]], findings: list[Finding]
+) -> Misconception | None:
+    """The misconception that goes wrong as the answer does, first of all in the first property that fails.
+
+    Among several, the one that explains most of the failing properties, less those in which it fails and the
+    answer doesn't; among equals, the first in the table.
+    """
+    first = next(index for index, finding in enumerate(findings) if finding.problem is not None)
+    best, best_score = None, 0
+    for misconception in exercise.misconceptions:
+        for wrong in misconception.wrong:
+            theirs = _observe_each(wrong, exercise.properties[first], cases[first])
+            if not _explains(exercise.properties[first], cases[first], observed[first], theirs):
+                continue  # most are out of the running here, which keeps a check under a second
+            score = _score(wrong, exercise, cases, observed, findings)
+            if score > best_score:
+                best, best_score = misconception, score
+    if best is None:
+        best = next((each for each in exercise.misconceptions if each.id == findings[first].property.suggests), None)
+    return best
+
+
+def _score(
+    wrong: Callable,
+    exercise: Exercise,
+    cases: list[list[Case]],
+    observed: list[list[Observed]],
+    findings: list[Finding],
+) -> int:
+    """The failing properties that `wrong` explains, less those in which it fails and the answer doesn't."""
+    score = 0
+    for finding, of_property, ours in zip(findings, cases, observed, strict=True):
+        theirs = _observe_each(wrong, finding.property, of_property)
+        if finding.problem is not None:
+            score += _explains(finding.property, of_property, ours, theirs)
+        else:
+            score -= _finding(finding.property, of_property, theirs).problem is not None
+    return score
+
+
+def _explains(each: Property, cases: list[Case], ours: list[Observed], theirs: list[Observed]) -> bool:
+    """Whether the other implementation does the same as the answer in every case in which the answer fails."""
+    return all(
+        _same(our, their)
+        for case, our, their in zip(cases, ours, theirs, strict=True)
+        if _problem(each, case, our) is not None
+    )
+
+
+def _same(ours: Observed, theirs: Observed) -> bool:
+    if ours.error is not None or theirs.error is not None:
+        return type(ours.error) is type(theirs.error)
+    a, b = ours.value, theirs.value
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.dtype == b.dtype and a.shape == b.shape and close(a, b)
+    return type(a) is type(b) and not isinstance(a, Tensor) and a == b
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors of one shape hold the same numbers, up to the rounding of the coarser of their types."""
+    if not (a.dtype.is_floating_point or b.dtype.is_floating_point):
+        return torch.equal(a, b)
+    tolerance = max(tolerance_of(a.dtype), tolerance_of(b.dtype))
+    return torch.allclose(a.detach().double(), b.detach().double(), rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def tolerance_of(dtype: torch.dtype) -> float:
+    """How far two right answers may lie apart, whatever the order of their sums."""
+    return {torch.float16: 5e-3, torch.bfloat16: 4e-2}.get(dtype, 1e-4)

@@ -1,0 +1,98 @@
+"""What a check can observe of an answer, and how it judges what it sees. Shared by all labs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from helpers.checks.engine import close, tolerance_of
+
+
+def output(answer: Callable, args: tuple) -> Any:
+    """Observe what the answer returns, detached."""
+    result = answer(*args)
+    return result.detach() if isinstance(result, Tensor) else result
+
+
+def changed_arguments(answer: Callable, args: tuple) -> tuple[int, ...]:
+    """Observe the positions of the arguments that are no longer what they were after the call."""
+    before = [arg.clone() if isinstance(arg, Tensor) else None for arg in args]
+    answer(*args)
+    return tuple(i for i, was in enumerate(before) if was is not None and not _identical(was, args[i]))
+
+
+def gradient(answer: Callable, args: tuple) -> Tensor | None:
+    """Observe the gradient with respect to the first argument, of a sum that weighs each output differently."""
+    first = args[0].requires_grad_()
+    result = answer(first, *args[1:])
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        return None
+    return torch.autograd.grad(weighted_sum(result), first, allow_unused=True)[0]
+
+
+def weighted_sum(result: Tensor) -> Tensor:
+    """A scalar to differentiate: a plain sum of softmax weights would be constant, and its gradient zero."""
+    return (result * torch.arange(1, result.numel() + 1, dtype=result.dtype).sin().reshape(result.shape)).sum()
+
+
+def equals(got: Any, want: Tensor) -> str | None:
+    """Judge that a tensor has the wanted shape, type and numbers."""
+    problem = has_shape(got, want) or has_dtype(got, want)
+    if problem or close(got, want):
+        return problem
+    return _first_difference(got, want)
+
+
+def has_shape(got: Any, want: Tensor) -> str | None:
+    """Judge that a tensor has the wanted shape."""
+    if got is None:
+        return "it gave None: is a `return` missing?"
+    if not isinstance(got, Tensor):
+        return f"it gave a {type(got).__name__}, not a tensor"
+    if got.shape != want.shape:
+        return f"its shape is {tuple(got.shape)}, and should be {tuple(want.shape)}"
+    return None
+
+
+def has_dtype(got: Any, want: Tensor) -> str | None:
+    """Judge that a tensor has the wanted type."""
+    if isinstance(got, Tensor) and got.dtype != want.dtype:
+        return f"its type is {short(got.dtype)}, and should be {short(want.dtype)}"
+    return has_shape(got, want) if not isinstance(got, Tensor) else None
+
+
+def leaves_arguments_alone(got: tuple[int, ...], want: tuple[str, ...]) -> str | None:
+    """Judge that no argument was written to; `want` holds the arguments' names."""
+    return f"it wrote into {' and '.join(want[i] for i in got)}" if got else None
+
+
+def right_gradient(got: Tensor | None, want: Tensor) -> str | None:
+    """Judge that a gradient is there, finite and right."""
+    if got is None:
+        return "no gradient reaches the input: somewhere the answer leaves the graph"
+    if not got.isfinite().all():
+        return "the gradient is not finite" + (" (NaN)" if got.isnan().any() else "")
+    return equals(got, want)
+
+
+def short(dtype: torch.dtype) -> str:
+    """A type's name without its `torch.`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def _identical(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a.detach(), b.detach())
+
+
+def _first_difference(got: Tensor, want: Tensor) -> str:
+    tolerance = tolerance_of(got.dtype)
+    far = ~torch.isclose(got.double(), want.double(), rtol=tolerance, atol=tolerance)
+    index = tuple(far.nonzero()[0].tolist())
+    place = f" at {list(index)}" if index else ""
+    return f"it gave {number(got[index].item())}{place}, and should have given {number(want[index].item())}"
+
+
+def number(value: float | bool | int) -> str:
+    """A number as a report prints it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,159 @@
+"""What a check prints: plain text in a terminal, HTML in JupyterLab. The HTML is the same text, set more readably."""
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import Any
+
+from torch import Tensor
+
+from helpers.checks.engine import Exercise, Finding, Misconception, is_blank
+from helpers.checks.judging import number, short
+
+_LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings on one answer, ready to be shown."""
+
+    exercise: Exercise
+    seed: int
+    findings: list[Finding]
+    misconception: Misconception | None
+    written: str  # what the answer itself printed while it was checked
+
+    def show(self) -> None:
+        """Display the report in a notebook, or print it elsewhere."""
+        ipython = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:
+            ipython.display.display({"text/plain": self.text, "text/html": self.html}, raw=True)
+        else:
+            print(self.text)
+
+    @cached_property
+    def failures(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.problem is not None]
+
+    @cached_property
+    def summary(self) -> str:
+        """One sentence or two, for the exception."""
+        name, failed, total = self.exercise.name, len(self.failures), len(self.findings)
+        if is_blank(self.findings):
+            return f"{name} is still blank."
+        sentence = f"{name}: {failed} of {total} properties {'fails' if failed == 1 else 'fail'}."
+        return f"{sentence} It looks like this mistake: {self.misconception.title}." if self.misconception else sentence
+
+    @cached_property
+    def text(self) -> str:
+        """The report as plain text."""
+        if is_blank(self.findings):
+            return self._blank
+        lines = [self._heading]
+        lines += [f"  {_mark(each)} {each.property.text}{_because(each)}" for each in self.findings]
+        for title, body in self._sections:
+            lines += ["", title, *("  " + line for line in body.splitlines())]
+        return "\n".join(lines)
+
+    @cached_property
+    def html(self) -> str:
+        """The report as HTML, with everything that comes from the answer escaped."""
+        if is_blank(self.findings):
+            return f"<p>{_rich(self._blank)}</p>"
+        rows = "".join(
+            f'<li style="margin:.15em 0"><span style="{_COLOUR[each.problem is None]};font-weight:bold">{_mark(each)}'
+            f"</span> {_rich(each.property.text)}{escape(_because(each))}</li>"
+            for each in self.findings
+        )
+        sections = "".join(
+            f'<div style="margin-top:.6em;padding:.4em .8em;border-left:3px solid #0072B2">'
+            f"<strong>{escape(title)}</strong>{_body(title, body)}</div>"
+            for title, body in self._sections
+        )
+        heading = f'<div style="font-weight:bold">{escape(self._heading)}</div>'
+        return f'{heading}<ul style="list-style:none;padding-left:.5em;margin:.3em 0">{rows}</ul>{sections}'
+
+    @property
+    def _blank(self) -> str:
+        return (
+            f"{self.exercise.name} is still blank. Put your answer in the place of `raise NotImplementedError()`, "
+            "run that cell, and then this one again."
+        )
+
+    @property
+    def _heading(self) -> str:
+        held = len(self.findings) - len(self.failures)
+        outcome = "every property holds" if not self.failures else f"{held} of {len(self.findings)} properties hold"
+        return f"{self.exercise.name}: {outcome} (seed {self.seed})"
+
+    @property
+    def _sections(self) -> list[tuple[str, str]]:
+        sections = []
+        if self.misconception:
+            title = f"It looks like this mistake: {self.misconception.title} [{self.misconception.id}]"
+            sections.append((title, self.misconception.explanation))
+        if self.failures:
+            sections.append((_EXAMPLE, self._example(self.failures[0])))
+        if self.written:
+            sections.append((_WRITTEN, _shorten(self.written.rstrip())))
+        return sections
+
+    def _example(self, failure: Finding) -> str:
+        given = zip(self.exercise.arguments, failure.case.args, strict=True)
+        parts = [f"{name} = {_value(value)}" for name, value in given]
+        if failure.observed.error is None:
+            parts.append(f"your answer gave: {_value(failure.observed.value)}")
+        parts.append(f"the problem: {failure.problem}")
+        if isinstance(failure.case.want, Tensor):
+            parts.append(f"wanted: {_value(failure.case.want)}")
+        return "\n".join(parts)
+
+
+_EXAMPLE = "The smallest example that fails"
+_WRITTEN = "While it was checked, your answer printed"
+# Okabe and Ito's green and vermilion: told apart by colour-blind readers, legible on white and on black.
+_COLOUR = {True: "color:#009E73", False: "color:#D55E00"}
+
+
+def _mark(finding: Finding) -> str:
+    return "✓" if finding.problem is None else "✗"
+
+
+def _because(finding: Finding) -> str:
+    return "" if finding.problem is None else f" — {finding.problem}"
+
+
+def _body(title: str, body: str) -> str:
+    if title in (_EXAMPLE, _WRITTEN):
+        return f'<pre style="margin:.3em 0 0">{escape(body)}</pre>'
+    return f'<p style="margin:.3em 0 0">{_rich(body)}</p>'
+
+
+def _rich(text: str) -> str:
+    """Escaped text, with `code` and *emphasis* set as such."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"\*([^*\s][^*]*)\*", r"<em>\1</em>", text)
+
+
+def _value(value: Any) -> str:
+    """An argument or a result as a report shows it: a tensor with its shape, type and numbers."""
+    if isinstance(value, Tensor):
+        head = f"tensor of shape {tuple(value.shape)}, {short(value.dtype)}"
+        return f"{head}\n{_rows(value.detach())}" if value.numel() and value.numel() <= 60 else head
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return _shorten(str(value))
+
+
+def _rows(tensor: Tensor, indent: int = 2) -> str:
+    """A tensor's numbers in columns: a line a row, and a blank line between matrices."""
+    if tensor.dim() <= 1:
+        numbers = [number(value) for value in tensor.reshape(-1).tolist()]
+        return " " * indent + "[" + ", ".join(f"{each:>7}" for each in numbers) + "]"
+    return ("\n" if tensor.dim() == 2 else "\n\n").join(_rows(each, indent) for each in tensor)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
