@@ -15,3 +15,7 @@ c.CourseDirectory.submitted_directory = "classroom/submitted"
 c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.CourseDirectory.db_url = f"sqlite:///{ROOT / 'classroom' / 'gradebook.db'}"
+
+# The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when
+# it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)
+c.ClearMarkScheme.enforce_metadata = False
