@@ -194,13 +194,29 @@ def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
 
 def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], Misconception | None]:
     """Hold an answer against every property, and find the misconception that it behaves like, if any."""
-    draw = Draw(seed)
+    with _one_thread():
+        return _examine(answer, exercise, Draw(seed))
+
+
+def _examine(answer: Callable, exercise: Exercise, draw: Draw) -> tuple[list[Finding], Misconception | None]:
     cases = [list(each.cases(draw)) for each in exercise.properties]
     observed = [_observe_each(answer, *each) for each in zip(exercise.properties, cases, strict=True)]
     findings = [_finding(*each) for each in zip(exercise.properties, cases, observed, strict=True)]
     if all(finding.problem is None for finding in findings) or is_blank(findings):
         return findings, None
     return findings, _diagnose(exercise, cases, observed, findings)
+
+
+@contextlib.contextmanager
+def _one_thread():
+    # On inputs as small as these, waking PyTorch's threads takes longer than the sum itself: on a busy machine,
+    # a hundred times longer.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def is_blank(findings: list[Finding]) -> bool:

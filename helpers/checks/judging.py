@@ -6,7 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from helpers.checks.engine import close, tolerance_of
+from helpers.checks.engine import Misconception, close, tolerance_of
+
+NOTHING_RETURNED = Misconception(
+    "nothing-returned",
+    "nothing is returned",
+    "Your function computes something and keeps it to itself: what comes back is None. Does its last line `return` it?",
+    (lambda *args: None,),
+)
 
 
 def output(answer: Callable, args: tuple) -> Any:
@@ -47,7 +54,7 @@ def equals(got: Any, want: Tensor) -> str | None:
 def has_shape(got: Any, want: Tensor) -> str | None:
     """Judge that a tensor has the wanted shape."""
     if got is None:
-        return "it gave None: is a `return` missing?"
+        return "it gave None"
     if not isinstance(got, Tensor):
         return f"it gave a {type(got).__name__}, not a tensor"
     if got.shape != want.shape:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from helpers.checks.engine import Case, Draw, Exercise, Misconception, Property, close
 from helpers.checks.judging import (
+    NOTHING_RETURNED,
     changed_arguments,
     equals,
     gradient,
@@ -86,13 +87,12 @@ def _one_length_a_query(draw: Draw) -> Iterator[Case]:
     yield _mask_case(torch.tensor([[2, 1], [3, 2]]), 4)
     yield _mask_case(draw.integers(1, 3, 3, 3), 3)  # every axis of the same size
     yield _mask_case(draw.integers(0, 5, 4, 1), 5)
-    yield _mask_case(draw.integers(0, 6, 4, 3), 6)
+    yield _mask_case(torch.tensor([[0, 6, 3], [2, 5, 6]]), 6)
 
 
 def _shortest_and_longest(draw: Draw) -> Iterator[Case]:
     yield _mask_case(torch.tensor([0]), 1)
     yield _mask_case(torch.tensor([0, 3]), 3)
-    yield _mask_case(torch.tensor([[0, 2], [2, 1]]), 2)
 
 
 def _mask_arguments(draw: Draw) -> Iterator[Case]:
@@ -199,6 +199,21 @@ LENGTH_MASK = Exercise(
             "Your mask keeps the last ones.",
             (lambda valid_lens, max_len: torch.arange(max_len) >= max_len - valid_lens.unsqueeze(-1),),
         ),
+        Misconception(
+            "forgets-max-len",
+            "the mask is as long as the longest sequence",
+            "A batch may be padded further than its longest sequence needs: the mask has `max_len` steps, "
+            "whatever the lengths are.",
+            (lambda valid_lens, max_len: torch.arange(int(valid_lens.max())) < valid_lens.unsqueeze(-1),),
+        ),
+        Misconception(
+            "empty-keeps-one",
+            "an empty sequence keeps a step",
+            "A length of 0 means that nothing is real, and a row without any True is a fine answer: what to do about "
+            "such a row is for the softmax to decide.",
+            (lambda valid_lens, max_len: torch.arange(max_len) < valid_lens.clamp(min=1).unsqueeze(-1),),
+        ),
+        NOTHING_RETURNED,
     ),
 )
 
@@ -240,7 +255,7 @@ def _an_empty_row(draw: Draw) -> Iterator[Case]:
 
 
 def _softmax_arguments(draw: Draw) -> Iterator[Case]:
-    for lengths in (torch.tensor([1, 2]), torch.tensor([[1, 2], [3, 1]])):
+    for lengths in (torch.tensor([1, 2]), torch.tensor([[1, 2], [3, 1]]), torch.tensor([0, 2])):
         yield Case((draw.normal(2, 2, 3), lengths), ("scores", "valid_lens"))
 
 
@@ -318,6 +333,13 @@ def _overwrite_with(value: float) -> Callable:
         return weights
 
     return overwrite
+
+
+def _overwrite_lengths(scores, valid_lens=None):
+    weights = _right(scores, _keep(scores, valid_lens))
+    if valid_lens is not None:
+        valid_lens += 1
+    return weights
 
 
 def _naive_infinity(scores, valid_lens=None):
@@ -581,6 +603,27 @@ MASKED_SOFTMAX = Exercise(
             (_naive_infinity, _add_infinity, _mask_then_divide),
         ),
         Misconception(
+            "one-length-for-all",
+            "every sequence is given the same length",
+            "A batch of one sequence works, but in a larger batch each sequence has a length of its own. "
+            "Yours treats them all alike.",
+            (
+                lambda scores, valid_lens=None: _right(
+                    scores, _keep(scores, None if valid_lens is None else valid_lens[:1].expand_as(valid_lens))
+                ),
+                lambda scores, valid_lens=None: _right(
+                    scores, _keep(scores, None if valid_lens is None else valid_lens.max().expand_as(valid_lens))
+                ),
+            ),
+        ),
+        Misconception(
+            "writes-into-lengths",
+            "the caller's lengths are overwritten",
+            "The weights are right, but `valid_lens` is no longer what it was, and the next layer gets wrong lengths. "
+            "Which of your operations writes in place?",
+            (_overwrite_lengths,),
+        ),
+        Misconception(
             "writes-into-scores",
             "the caller's scores are overwritten",
             "The weights are right, but the caller's scores are no longer what they were: whoever uses them again "
@@ -621,6 +664,7 @@ MASKED_SOFTMAX = Exercise(
             "scores of a row: which number makes the largest exponential 1?",
             (_divide_exps,),
         ),
+        NOTHING_RETURNED,
     ),
 )
 
@@ -837,7 +881,13 @@ MASKED_MEAN = Exercise(
         Property("without padding it is the mean over the steps", _full_sequences, output, equals),
         Property("padding doesn't count", _padded_sequences, output, equals),
         Property("an empty sequence gives zeros", _empty_sequence, output, equals),
-        Property("leaves its arguments as they were", _mean_arguments, changed_arguments, leaves_arguments_alone),
+        Property(
+            "leaves its arguments as they were",
+            _mean_arguments,
+            changed_arguments,
+            leaves_arguments_alone,
+            suggests="writes-into-values",
+        ),
         Property("its gradient is right and finite", _mean_gradients, gradient, right_gradient),
         Property("keeps the type: float16, bfloat16 and float64 work", _mean_types, output, _keeps_type),
     ),
@@ -964,6 +1014,22 @@ MASKED_MEAN = Exercise(
                 lambda values, valid_lens: _mean_with()(values.double(), valid_lens),
             ),
         ),
+        Misconception(
+            "one-length-for-all",
+            "every sequence is given the same length",
+            "A batch of one sequence works, but in a larger batch each sequence has a length of its own.",
+            (
+                lambda values, valid_lens: _mean_with()(values, valid_lens[:1].expand_as(valid_lens)),
+                lambda values, valid_lens: _mean_with()(values, valid_lens.max().expand_as(valid_lens)),
+            ),
+        ),
+        Misconception(
+            "axis-kept",
+            "the step axis is still there, with size 1",
+            "The mean is right, but its shape is (batch, 1, v): the axis that you averaged over should be gone.",
+            (lambda values, valid_lens: _mean_with()(values, valid_lens).unsqueeze(1),),
+        ),
+        NOTHING_RETURNED,
     ),
 )
 

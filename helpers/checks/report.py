@@ -12,6 +12,7 @@ from torch import Tensor
 from helpers.checks.engine import Exercise, Finding, Misconception, is_blank
 from helpers.checks.judging import number, short
 
+_MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
 _LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
 
 
@@ -141,18 +142,22 @@ def _value(value: Any) -> str:
     """An argument or a result as a report shows it: a tensor with its shape, type and numbers."""
     if isinstance(value, Tensor):
         head = f"tensor of shape {tuple(value.shape)}, {short(value.dtype)}"
-        return f"{head}\n{_rows(value.detach())}" if value.numel() and value.numel() <= 60 else head
+        return f"{head}\n{_rows(value.detach())}" if 0 < value.numel() <= _MOST_NUMBERS else head
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     return _shorten(str(value))
 
 
-def _rows(tensor: Tensor, indent: int = 2) -> str:
+def _rows(tensor: Tensor) -> str:
     """A tensor's numbers in columns: a line a row, and a blank line between matrices."""
-    if tensor.dim() <= 1:
-        numbers = [number(value) for value in tensor.reshape(-1).tolist()]
-        return " " * indent + "[" + ", ".join(f"{each:>7}" for each in numbers) + "]"
-    return ("\n" if tensor.dim() == 2 else "\n\n").join(_rows(each, indent) for each in tensor)
+    width = max(len(number(value)) for value in tensor.flatten().tolist())
+
+    def block(part: Tensor) -> str:
+        if part.dim() <= 1:
+            return "  [" + ", ".join(number(value).rjust(width) for value in part.reshape(-1).tolist()) + "]"
+        return ("\n" if part.dim() == 2 else "\n\n").join(block(each) for each in part)
+
+    return block(tensor)
 
 
 def _shorten(text: str) -> str:

@@ -1,0 +1,212 @@
+"""What every check does, whatever the exercise: how it finds it, what it raises, what it prints and what it leaves alone."""
+
+import functools
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+
+from helpers.attention import masked_softmax
+from helpers.checks import CheckFailed, check
+from helpers.checks.engine import Draw, all_exercises, examine, find_exercise
+from helpers.checks.report import Report
+
+
+def blank(scores, valid_lens=None):
+    raise NotImplementedError()
+
+
+def over_queries(scores, valid_lens=None):
+    return scores.softmax(1)
+
+
+def report_on(answer, exercise="masked_softmax", written=""):
+    known = find_exercise(exercise)
+    findings, misconception = examine(answer, known, seed=0)
+    return Report(known, 0, findings, misconception, written)
+
+
+def test_a_failed_check_tells_the_exercise_the_failures_and_the_misconception():
+    with pytest.raises(CheckFailed) as failed:
+        check(over_queries, "masked_softmax", seed=0)
+    assert isinstance(failed.value, AssertionError)
+    assert failed.value.exercise == "masked_softmax"
+    assert failed.value.misconception == "softmax-over-queries"
+    assert "sum to 1" in failed.value.failures[0].property.text
+    assert all(failure.problem for failure in failed.value.failures)
+
+
+def test_a_blank_answer_is_told_what_to_do_and_accused_of_nothing(capsys):
+    with pytest.raises(CheckFailed, match="still blank") as failed:
+        check(blank, "masked_softmax")
+    assert failed.value.misconception is None
+    printed = capsys.readouterr().out
+    assert "raise NotImplementedError()" in printed
+    assert "✗" not in printed
+
+
+def test_the_report_has_a_line_for_each_property_and_the_smallest_failing_example(capsys):
+    with pytest.raises(CheckFailed):
+        check(over_queries, "masked_softmax", seed=4)
+    printed = capsys.readouterr().out
+    for each in find_exercise("masked_softmax").properties:
+        assert sum(each.text in line for line in printed.splitlines()) == 1
+    assert "the softmax runs over the queries [softmax-over-queries]" in printed
+    assert "seed 4" in printed
+    for line in ("scores = tensor of shape (1, 2, 3)", "your answer gave: tensor", "wanted: tensor"):
+        assert line in printed
+
+
+def test_the_printed_seed_repeats_the_inputs(capsys):
+    def printed(seed):
+        with pytest.raises(CheckFailed):
+            check(over_queries, "masked_softmax", seed=seed)
+        return capsys.readouterr().out
+
+    assert printed(7) == printed(7)
+    assert printed(7) != printed(8)
+
+
+def test_without_a_seed_the_inputs_are_fresh(capsys, monkeypatch):
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    for _ in range(8):
+        check(masked_softmax)
+    headings = [line for line in capsys.readouterr().out.splitlines() if "seed" in line]
+    assert len(set(headings)) > 1
+
+
+def test_under_nbgrader_the_inputs_stay_the_same(capsys, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    for _ in range(2):
+        check(masked_softmax)
+    headings = [line for line in capsys.readouterr().out.splitlines() if "seed" in line]
+    assert len(headings) == 2
+    assert len(set(headings)) == 1
+
+
+def test_an_answer_is_known_by_the_name_it_is_bound_to():
+    """As in a notebook where a student wrote `masked_softmax = lambda ...`, or a partial, or a class."""
+
+    class Callable:
+        def __call__(self, scores, valid_lens=None):
+            return masked_softmax(scores, valid_lens)
+
+    def of_another_name(scores, valid_lens=None):
+        return masked_softmax(scores, valid_lens)
+
+    for answer in (
+        lambda scores, valid_lens=None: masked_softmax(scores, valid_lens),
+        functools.partial(masked_softmax),
+        Callable(),
+        of_another_name,
+    ):
+        exec("check(masked_softmax)", {"check": check, "masked_softmax": answer})
+
+
+def test_an_unknown_exercise_gets_a_sentence_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"no exercise called 'over_queries'.*masked_softmax"):
+        check(over_queries)
+
+
+def test_nothing_goes_to_stderr_and_what_an_answer_prints_is_shown_at_the_end(capsys):
+    def talkative(scores, valid_lens=None):
+        print("here I am")
+        print("trouble", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        return masked_softmax(scores, valid_lens)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        check(talkative, "masked_softmax")
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "While it was checked, your answer printed" in printed.out
+    assert "here I am" in printed.out
+
+
+def test_an_answer_that_raises_fails_with_its_own_error():
+    def broken(scores, valid_lens=None):
+        return scores[99]
+
+    with pytest.raises(CheckFailed) as failed:
+        check(broken, "masked_softmax")
+    assert "IndexError" in failed.value.failures[0].problem
+
+
+def test_strange_results_are_reported_and_break_nothing():
+    for result in (None, 3, "weights", [1.0], torch.ones(2), torch.ones(1, 2, 3) > 0, {}):
+        with pytest.raises(CheckFailed):
+            check(lambda scores, valid_lens=None, result=result: result, "masked_softmax")
+
+
+def test_partial_credit_is_the_share_of_the_properties_that_hold():
+    def versions_1_and_3(buggy):
+        return torch.zeros(1, 1, 3), torch.tensor([2])
+
+    def all_three(buggy):
+        return torch.zeros(1, 1, 3), torch.tensor([0])
+
+    assert check(versions_1_and_3, "breaking_input", points=3) == 2
+    assert check(all_three, "breaking_input", points=3) == 3
+    with pytest.raises(CheckFailed):
+        check(blank, "breaking_input", points=3)
+
+
+def test_the_random_state_the_threads_and_the_answers_arguments_are_left_alone():
+    torch.manual_seed(3)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    check(masked_softmax)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+
+
+def test_the_html_escapes_what_comes_from_the_answer():
+    def hostile(scores, valid_lens=None):
+        raise ValueError("<script>alert(1)</script>")
+
+    html = report_on(hostile, written="<img src=x onerror=alert(1)>").html
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_html_and_text_say_the_same():
+    report = report_on(over_queries)
+    for finding in report.findings:
+        assert finding.property.text in report.text
+    assert "which axis is that?" in report.text
+    assert "which axis is that?" in report.html
+    assert "<em>query</em>" in report.html
+    assert "runs over the queries" in report.summary
+
+
+def test_a_notebook_shows_one_line_in_place_of_the_traceback():
+    with pytest.raises(CheckFailed) as failed:
+        check(over_queries, "masked_softmax", seed=0)
+    (line,) = failed.value._render_traceback_()
+    assert line == f"CheckFailed: {failed.value}"
+
+
+def test_every_exercise_can_be_told_apart_by_its_ids():
+    for exercise in all_exercises().values():
+        ids = [misconception.id for misconception in exercise.misconceptions]
+        assert len(set(ids)) == len(ids)
+        suggested = {each.suggests for each in exercise.properties} - {None}
+        assert suggested <= set(ids)
+
+
+def test_draws_repeat_with_the_seed():
+    assert torch.equal(Draw(5).normal(2, 3), Draw(5).normal(2, 3))
+    assert not torch.equal(Draw(5).normal(2, 3), Draw(6).normal(2, 3))
+    whole = Draw(5).integers(1, 3, 200)
+    assert set(whole.tolist()) == {1, 2, 3}
+
+
+def test_importing_the_checks_loads_no_plotting_and_no_notebook_library():
+    loaded = (
+        "import sys, helpers.checks; print([m for m in ('matplotlib', 'IPython', 'jaxtyping') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
