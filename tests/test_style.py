@@ -1,0 +1,17 @@
+"""The code is linted and formatted, notebooks included."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["linted", "formatted"])
+def test_the_code_is(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\n`make format` mends most of it"
