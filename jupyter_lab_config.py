@@ -13,9 +13,7 @@ c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.LabApp.app_settings_dir = str(Path(__file__).resolve().parent / "tools" / "jupyterlab")
 
 c.ServerApp.allow_root = True  # in a container everyone is root
-c.ServerApp.ip = (
-    "0.0.0.0" if in_container else "localhost"
-)  # a published port reaches no other address; the token stays
+c.ServerApp.ip = "0.0.0.0" if in_container else "localhost"  # what a container publishes isn't its localhost
 c.ServerApp.open_browser = has_display
 
 # The two pages for nbgrader's exchange, a folder that a whole class shares; this course has none.
@@ -24,7 +22,7 @@ c.ServerApp.jpserver_extensions = {
     "nbgrader.server_extensions.course_list": False,
 }
 
-# The address and nothing else.
-c.ServerApp.log_level = "WARN"
-c.LabApp.log_level = "WARN"
-c.KernelManager.transport_encryption = "auto"  # without it every kernel warns that others on the machine could listen
+# On the terminal the address, errors, and nothing else.
+c.ServerApp.log_level = "ERROR"
+c.LabApp.log_level = "ERROR"
+c.KernelManager.transport_encryption = "auto"  # without it each kernel prints a warning

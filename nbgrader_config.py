@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades
+
 ROOT = Path(__file__).resolve().parent
-(ROOT / "classroom").mkdir(exist_ok=True)  # SQLite makes the gradebook's file, but not its folder
+# SQLite makes the gradebook's file, but not its folder; nbgrader warns on every page where there is no exchange.
+(ROOT / "classroom" / "exchange").mkdir(parents=True, exist_ok=True)
 
 c = get_config()
 
@@ -14,8 +18,12 @@ c.CourseDirectory.release_directory = "labs"
 c.CourseDirectory.submitted_directory = "classroom/submitted"
 c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
+c.Exchange.root = str(ROOT / "classroom" / "exchange")
 c.CourseDirectory.db_url = f"sqlite:///{ROOT / 'classroom' / 'gradebook.db'}"
 
 # The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when
 # it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)
 c.ClearMarkScheme.enforce_metadata = False
+# The students' feedback shows neither the rubric nor the hidden tests.
+c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, ClearMarkScheme, CSSHTMLHeaderPreprocessor]
+c.KernelManager.transport_encryption = "auto"  # without it each kernel prints a warning to the instructor's terminal

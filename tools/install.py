@@ -1,18 +1,20 @@
-"""Make the course's environment and say how far it is: python tools/install.py ENVIRONMENT [--dev].
+"""Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [--dev].
 
-ENVIRONMENT is a virtual environment, made if it isn't there, or an active conda environment. `make` calls this before
-everything else; it needs only Python's standard library. Stopped half-way, it goes on from there when started again.
+ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or of an active conda environment; --dev adds
+what the tests need. `make` runs this before everything else, so it uses nothing but Python's standard library. When
+there is nothing to do it does nothing; stopped half-way, it goes on from there.
 """
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - it may well be started with an older one
+if sys.version_info < (3, 11):  # noqa: UP036 - it may well be started by an older one
     sys.exit(
-        "This course needs Python 3.11 or newer; {} is {}.{}.\nIf a newer one is installed under another name, "
-        "say which: make lab PYTHON=python3.11".format(sys.executable, *sys.version_info)
+        "This course needs Python 3.11 or newer; {} is {}.{}.\n"
+        "If you have a newer one under another name, say so: make lab PYTHON=python3.11".format(
+            sys.executable, *sys.version_info
+        )
     )
 
-import argparse
 import contextlib
 import importlib.util
 import json
@@ -28,58 +30,48 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the course's environment.")
-    parser.add_argument("environment", type=Path)
-    parser.add_argument("--dev", action="store_true", help="with what the tests and the formatter need")
-    arguments = parser.parse_args()
-    environment = arguments.environment.absolute()
-    in_conda = (environment / "conda-meta").is_dir()
-
+def main(environment: Path, dev: bool) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {"folder": str(ROOT), "dependencies": project["dependencies"]}
-    if arguments.dev:
+    if dev:
         wanted["dev"] = project["optional-dependencies"]["dev"]
-    record = environment / "installed.json"
-    python = environment / "bin" / "python"
-    installed = json.loads(record.read_text()) if record.exists() and python.exists() else {}
+    python, record = environment / "bin" / "python", environment / "installed.json"
+    installed = json.loads(record.read_text()) if python.exists() and record.exists() else {}
     if installed | wanted == installed:
         return
 
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
-    steps = []
-    if not in_conda:
-        moved = installed.get("folder", str(ROOT)) != str(ROOT)  # its commands carry the old folder's name
-        if moved or not has_pip(python):
-            check_venv()
-            shutil.rmtree(environment, ignore_errors=True)
-            steps.append((f"Virtual environment {environment.name}", [sys.executable, "-m", "venv", str(environment)]))
-        torch = next(dependency for dependency in project["dependencies"] if dependency.startswith("torch=="))
-        steps.append((f"PyTorch {torch.removeprefix('torch==')}", [*pip, torch]))
-    steps.append(("JupyterLab, nbgrader and the rest", [*pip, "--editable", ".[dev]" if arguments.dev else "."]))
-
-    environment.mkdir(exist_ok=True)
     started = time.monotonic()
-    for number, (title, command) in enumerate(steps, start=1):
-        if title.startswith("PyTorch"):
-            warn_of_cuda_build(python, torch)
-        run(f"[{number}/{len(steps)}] {title}", command, environment)
+    torch = next(dependency for dependency in project["dependencies"] if dependency.startswith("torch=="))
+    course = ".[dev]" if dev else "."
+    if (environment / "conda-meta").is_dir():
+        pip_install("[1/1] The course and what it needs", python, "--editable", course)
+    else:
+        moved = installed.get("folder", str(ROOT)) != str(ROOT)  # the commands in it carry the old folder's name
+        if moved or not has_pip(python):
+            make_virtual_environment("[1/3] Virtual environment", environment)
+        warn_of_cuda_build(python, torch)
+        pip_install(f"[2/3] PyTorch {torch.removeprefix('torch==')}", python, torch)
+        pip_install("[3/3] JupyterLab, nbgrader and the rest", python, "--editable", course)
     record.write_text(json.dumps(wanted, indent=1))
     print(f"The environment is ready, after {time.monotonic() - started:.0f} s.", flush=True)
 
 
 def has_pip(python: Path) -> bool:
-    command = [str(python), "-m", "pip", "--version"]
-    return python.exists() and subprocess.run(command, capture_output=True).returncode == 0
+    return python.exists() and subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
-def check_venv() -> None:
+def make_virtual_environment(title: str, environment: Path) -> None:
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
-        version = "{}.{}".format(*sys.version_info)
         sys.exit(
             f"{sys.executable} can't make virtual environments: its venv module isn't installed.\n"
-            f"On Debian and Ubuntu: sudo apt install python{version}-venv. Then run make again."
+            "On Debian and Ubuntu: sudo apt install python{}.{}-venv. Then run make again.".format(*sys.version_info)
         )
+    shutil.rmtree(environment, ignore_errors=True)
+    run(title, environment, [sys.executable, "-m", "venv", str(environment)])
+
+
+def pip_install(title: str, python: Path, *requirements: str) -> None:
+    run(title, python.parent.parent, [str(python), "-m", "pip", "install", *requirements])
 
 
 def warn_of_cuda_build(python: Path, torch: str) -> None:
@@ -88,17 +80,17 @@ def warn_of_cuda_build(python: Path, torch: str) -> None:
         return
     if list(python.parent.parent.glob("lib/python*/site-packages/torch-*.dist-info")):
         return
-    # pip's default is the CUDA build; a CPU build that pip can see is called 2.13.0+cpu, and pip prefers it.
-    command = [str(python), "-m", "pip", "index", "versions", "torch"]
-    versions = subprocess.run(command, capture_output=True, text=True).stdout
+    # By default pip finds the CUDA build only. Where it finds the CPU build too, called 2.13.0+cpu, it takes that.
     version = torch.removeprefix("torch==")
-    if version not in versions or f"{version}+cpu" in versions:
+    command = [str(python), "-m", "pip", "index", "versions", "torch"]
+    found = subprocess.run(command, capture_output=True, text=True).stdout
+    if version not in found or f"{version}+cpu" in found:
         return
     print(
-        "pip is about to fetch PyTorch's build for NVIDIA GPUs, some 3 GB; this machine has no such GPU.\n"
+        "pip is about to fetch PyTorch's build for NVIDIA GPUs, nearly 3 GB; this machine has no such GPU.\n"
         "Two ways to the CPU build, which is a tenth of that:\n"
         "  conda env create -f environment.yml && conda activate attention-by-hand\n"
-        "  export PIP_EXTRA_INDEX_URL=...   the address that pytorch.org/get-started/locally shows for Linux, Pip, CPU\n"
+        "  export PIP_EXTRA_INDEX_URL=...   with the address that pytorch.org/get-started/locally shows for the CPU\n"
         "and then make again.",
         flush=True,
     )
@@ -107,12 +99,11 @@ def warn_of_cuda_build(python: Path, torch: str) -> None:
         time.sleep(15)
 
 
-def run(title: str, command: list[str], environment: Path) -> None:
-    """Run one step, its output in install.log, one line on the screen saying how far it is."""
-    log = environment / "install.log"
-    downloads = environment / "downloads"
-    downloads.mkdir(exist_ok=True)
-    before = count_packages(environment)
+def run(title: str, environment: Path, command: list[str]) -> None:
+    """Run one step: its output goes to install.log, one line on the screen says how far it is."""
+    log, downloads = environment / "install.log", environment / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    packages_before = count_packages(environment)
     started = shown = time.monotonic()
     show(title)
     with log.open("w", encoding="utf-8") as output:
@@ -120,30 +111,30 @@ def run(title: str, command: list[str], environment: Path) -> None:
             command, cwd=ROOT, env=os.environ | {"TMPDIR": str(downloads)}, stdout=output, stderr=subprocess.STDOUT
         )
         while process.poll() is None:
-            time.sleep(0.2)
-            now = time.monotonic()
-            if now - shown > (0.5 if sys.stdout.isatty() else 15):
-                show(f"{title}: {progress(log, downloads, environment, before)}{now - started:.0f} s")
-                shown = now
+            time.sleep(0.1)
+            if time.monotonic() - shown > (0.5 if sys.stdout.isatty() else 15):
+                shown = time.monotonic()
+                show(f"{title}: {progress(log, downloads, environment, packages_before)}{shown - started:.0f} s")
     shutil.rmtree(downloads, ignore_errors=True)
     if process.returncode != 0:
-        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         show(f"{title}: failed\n")
+        last_lines = [line[:160] for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line][
+            -6:
+        ]
         sys.exit(
-            "\n".join(["", *lines[-8:], ""])
-            + f"\nAll that was printed is in {log}.\n"
-            + "Without a connection to the internet? Then connect and run the same command again:\n"
-            + "what has been installed so far stays. `make clean` starts from nothing."
+            "\n".join(["", *last_lines, ""])
+            + f"\nThe whole story is in {log}.\n"
+            + "If the internet was out of reach, run the same command again: what is installed already stays.\n"
+            + "If it fails again, `make clean` and start anew."
         )
     show(f"{title}: done, {time.monotonic() - started:.0f} s\n")
 
 
-def progress(log: Path, downloads: Path, environment: Path, before: int) -> str:
-    """What pip's log and the files tell: "" before pip has found anything."""
+def progress(log: Path, downloads: Path, environment: Path, packages_before: int) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
     if installing := re.search(r"^Installing collected packages: (.+)", text, re.MULTILINE):
         total = installing[1].count(",") + 1
-        return f"{count_packages(environment) - before} of {total} packages installed, "
+        return f"{count_packages(environment) - packages_before} of {total} packages installed, "
     found = len(re.findall(r"^Collecting ", text, re.MULTILINE))
     size = 0
     with contextlib.suppress(FileNotFoundError):  # pip moves its files about
@@ -156,7 +147,7 @@ def count_packages(environment: Path) -> int:
 
 
 def show(line: str) -> None:
-    """Redraw the line on a terminal; elsewhere add one."""
+    """Redraw the line on a terminal; add one elsewhere."""
     if sys.stdout.isatty():
         print(f"\r{line}\x1b[K", end="", flush=True)
     else:
@@ -165,6 +156,6 @@ def show(line: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(Path(sys.argv[1]).absolute(), dev="--dev" in sys.argv[2:])
     except KeyboardInterrupt:
         sys.exit("\nStopped. The same command goes on from here.")

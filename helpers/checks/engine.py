@@ -45,7 +45,8 @@ class Property:
     `cases` draws them, smallest first. `observe` says what is looked at (the output, the arguments after the call,
     a gradient). `judge` compares an observed value with the wanted one: None if it will do, else what is wrong.
     `suggests` is the id of the misconception to name when this is the first property that fails and no
-    wrong implementation behaves like the answer.
+    wrong implementation behaves like the answer. `shows` introduces an observed tensor in the report, and `remark`
+    says something about an observed value that will do.
     """
 
     text: str
@@ -53,6 +54,8 @@ class Property:
     observe: Callable[[Callable, tuple], Any]
     judge: Callable[[Any, Any], str | None]
     suggests: str | None = None
+    shows: str = "your answer gave"
+    remark: Callable[[Any], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Finding:
-    """A property held against an answer. `problem` is None where it holds; else `case` is the smallest that fails."""
+    """A property held against an answer. `problem` is None where it holds; else `case` is the smallest that fails.
+
+    `observed` is what the answer did with that case, or with the last one where the property holds.
+    """
 
     property: Property
     problem: str | None = None
@@ -248,7 +254,7 @@ def _finding(each: Property, cases: list[Case], observed: list[Observed]) -> Fin
         problem = _problem(each, case, seen)
         if problem is not None:
             return Finding(each, problem, case, seen)
-    return Finding(each)
+    return Finding(each, observed=observed[-1])
 
 
 def _diagnose(

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from helpers.checks.engine import Misconception, close, tolerance_of
 
+GRADIENT = "the gradient through your answer (of a weighted sum of what it gave) was"
+
 NOTHING_RETURNED = Misconception(
     "nothing-returned",
     "nothing is returned",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from helpers.checks.engine import Case, Draw, Exercise, Misconception, Property, close
 from helpers.checks.judging import (
+    GRADIENT,
     NOTHING_RETURNED,
     changed_arguments,
     equals,
@@ -200,6 +201,13 @@ LENGTH_MASK = Exercise(
             (lambda valid_lens, max_len: torch.arange(max_len) >= max_len - valid_lens.unsqueeze(-1),),
         ),
         Misconception(
+            "lengths-along-the-steps",
+            "the lengths are laid along the steps",
+            "You compare step 0 with the first length, step 1 with the second, and so on (or PyTorch refuses, because there "
+            "are not as many lengths as steps). *Every* step has to meet every length: the lengths need an axis more.",
+            (lambda valid_lens, max_len: torch.arange(max_len) < valid_lens,),
+        ),
+        Misconception(
             "forgets-max-len",
             "the mask is as long as the longest sequence",
             "A batch may be padded further than its longest sequence needs: the mask has `max_len` steps, "
@@ -248,6 +256,16 @@ def _a_length_a_query(draw: Draw) -> Iterator[Case]:
     yield _softmax_case(draw.normal(4, 3, 5), draw.integers(1, 5, 4, 3))
 
 
+def _loud_padding(draw: Draw) -> Iterator[Case]:
+    for loudness in (1e4, -1e4):
+        for scores, valid_lens in (
+            (draw.normal(1, 1, 3), torch.tensor([2])),
+            (draw.normal(2, 2, 3), torch.tensor([[1, 2], [2, 3]])),
+        ):
+            padding = ~_mask_oracle(valid_lens, 3).reshape(len(scores), -1, 3)
+            yield _softmax_case(scores.masked_fill(padding, loudness), valid_lens)
+
+
 def _an_empty_row(draw: Draw) -> Iterator[Case]:
     yield _softmax_case(draw.normal(1, 1, 2), torch.tensor([0]))
     yield _softmax_case(draw.normal(2, 2, 3), torch.tensor([0, 2]))
@@ -276,14 +294,22 @@ def _gradient_of_an_empty_row(draw: Draw) -> Iterator[Case]:
 def _other_types(draw: Draw) -> Iterator[Case]:
     for dtype in (torch.float16, torch.bfloat16, torch.float64):
         yield _softmax_case(draw.normal(1, 2, 3, scale=1.0).to(dtype), torch.tensor([2]))
-        yield _softmax_case(draw.normal(2, 2, 3, scale=1.0).to(dtype), torch.tensor([[0, 2], [3, 1]]))
+        yield _softmax_case(draw.normal(2, 2, 3, scale=1.0).to(dtype), torch.tensor([[1, 2], [3, 1]]))
         yield _softmax_case(draw.normal(2, 2, 3, scale=1.0).to(dtype), None)
 
 
+def _empty_rows_of_other_types(draw: Draw) -> Iterator[Case]:
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        yield _softmax_case(draw.normal(1, 2, 3, scale=1.0).to(dtype), torch.tensor([[0, 2]]))
+
+
 def _large_scores(draw: Draw) -> Iterator[Case]:
-    for offset in (200.0, -200.0):
+    # 800 is beyond what exp can do in float32 and float64. −2e5 is below a fill that still fits into float16; one that
+    # lies further below any score that a model meets is as good as −∞, and passes.
+    for offset in (800.0, -800.0):
         yield _softmax_case(draw.normal(1, 2, 3) + offset, None)
         yield _softmax_case(draw.normal(2, 2, 3) + offset, torch.tensor([1, 2]))
+    yield _softmax_case(torch.tensor([[[-2e5, 0.0]]]), torch.tensor([1]))
 
 
 def _beyond_the_length(got: Any, want: Tensor) -> str | None:
@@ -296,6 +322,18 @@ def _beyond_the_length(got: Any, want: Tensor) -> str | None:
         return None
     index = tuple(leaked.nonzero()[0].tolist())
     return f"the weight at {list(index)} is {got[index].item():.4g}, on a key that is padding"
+
+
+def _empty_rows_are_zero(got: Any, want: Tensor) -> str | None:
+    """Judge the empty rows before the others, which have properties of their own."""
+    problem = has_shape(got, want)
+    if problem:
+        return problem
+    wrong = (want == 0).all(-1) & (got != 0).any(-1)
+    if not wrong.any():
+        return equals(got, want)
+    b, q = wrong.nonzero()[0].tolist()
+    return f"the row at [{b}, {q}] has no valid key, and should be all 0; it gave {got[b, q].tolist()}"
 
 
 def _keeps_type(got: Any, want: Tensor) -> str | None:
@@ -351,9 +389,74 @@ def _add_infinity(scores, valid_lens=None):
     return (scores + torch.zeros(keep.shape, dtype=scores.dtype).masked_fill(~keep, -torch.inf)).softmax(-1)
 
 
-def _mask_then_divide(scores, valid_lens=None):
-    weights = scores.softmax(-1) * _keep(scores, valid_lens)
-    return weights / weights.sum(-1, keepdim=True)
+def _divide_by_nothing(scores, valid_lens=None):
+    keep = _keep(scores, valid_lens).expand_as(scores)
+    largest = scores.masked_fill(~keep, torch.finfo(scores.dtype).min).amax(-1, keepdim=True)
+    exps = torch.where(keep, scores - largest, 0.0).exp() * keep
+    return exps / exps.sum(-1, keepdim=True)
+
+
+def _renormalise(repair: Callable) -> Callable:
+    def renormalise(scores, valid_lens=None):
+        weights = scores.softmax(-1) * _keep(scores, valid_lens)
+        return weights / repair(weights.sum(-1, keepdim=True))
+
+    return renormalise
+
+
+def _exps_over_all_keys(scores, valid_lens=None):
+    exps = (scores - scores.amax(-1, keepdim=True)).exp() * _keep(scores, valid_lens)
+    total = exps.sum(-1, keepdim=True)
+    return exps / total.masked_fill(total == 0, 1.0)
+
+
+def _low_fill_then_zero(value: float) -> Callable:
+    def low_fill(scores, valid_lens=None):
+        keep = _keep(scores, valid_lens)
+        return scores.masked_fill(~keep, value).softmax(-1) * keep
+
+    return low_fill
+
+
+def _spoil_softmax_output(scores, valid_lens=None):
+    keep = _keep(scores, valid_lens)
+    empty = ~keep.any(-1, keepdim=True)
+    weights = scores.masked_fill(~keep, -torch.inf).masked_fill(empty, 0.0).softmax(-1)
+    return weights.masked_fill_(~keep.expand_as(weights), 0.0)
+
+
+def _raw_scores_in_empty_rows(scores, valid_lens=None):
+    keep = _keep(scores, valid_lens)
+    empty = ~keep.any(-1, keepdim=True)
+    return scores.masked_fill(~(keep | empty), -torch.inf).softmax(-1)
+
+
+def _zeros_if_any_row_is_empty(scores, valid_lens=None):
+    weights = _right(scores, _keep(scores, valid_lens))
+    return weights * 0 if valid_lens is not None and (valid_lens == 0).any() else weights
+
+
+def _mask_broadcast_as(*axis: int) -> Callable:
+    """The mask of one length a sequence, (batch, key), put against the scores as it is, or with an axis in the wrong place."""
+
+    def broadcast(scores, valid_lens=None):
+        if valid_lens is None or valid_lens.dim() == 2:
+            return _right(scores, _keep(scores, valid_lens))
+        keep = torch.arange(scores.shape[-1]) < valid_lens.unsqueeze(1)
+        for each in axis:
+            keep = keep.unsqueeze(each)
+        return scores.masked_fill(~keep, -torch.inf).softmax(-1)
+
+    return broadcast
+
+
+def _cannot_do_without_lengths(error: type[Exception]) -> Callable:
+    def demanding(scores, valid_lens=None):
+        if valid_lens is None:
+            raise error("NoneType")
+        return _right(scores, _keep(scores, valid_lens))
+
+    return demanding
 
 
 def _repeat_on_the_wrong_axis(scores, valid_lens=None):
@@ -383,10 +486,12 @@ def _mask_queries(scores, valid_lens=None):
     return _right(scores, keep.expand_as(scores))
 
 
-def _divide_exps(scores, valid_lens=None):
-    exps = scores.exp() * _keep(scores, valid_lens)
-    total = exps.sum(-1, keepdim=True)
-    return torch.where(total > 0, exps / total.masked_fill(total == 0, 1.0), 0.0)
+def _divide_exps_in(dtype: torch.dtype | None, repair: Callable) -> Callable:
+    def divide_exps(scores, valid_lens=None):
+        exps = scores.to(dtype or scores.dtype).exp() * _keep(scores, valid_lens)
+        return (exps / repair(exps.sum(-1, keepdim=True))).to(scores.dtype)
+
+    return divide_exps
 
 
 def _shift_lengths(by: int) -> Callable:
@@ -427,7 +532,8 @@ MASKED_SOFTMAX = Exercise(
             equals,
             suggests="ignores-2d-lengths",
         ),
-        Property("a row of length 0 is all zeros", _an_empty_row, output, equals),
+        Property("whatever lies in the padding makes no difference", _loud_padding, output, equals),
+        Property("a row of length 0 is all zeros", _an_empty_row, output, _empty_rows_are_zero),
         Property(
             "leaves its arguments as they were",
             _softmax_arguments,
@@ -440,6 +546,7 @@ MASKED_SOFTMAX = Exercise(
             _gradient_of_full_rows,
             gradient,
             right_gradient,
+            shows=GRADIENT,
         ),
         Property(
             "the gradient is finite, and 0, for a row of length 0",
@@ -447,9 +554,13 @@ MASKED_SOFTMAX = Exercise(
             gradient,
             right_gradient,
             suggests="nan-gradient",
+            shows=GRADIENT,
         ),
         Property("keeps the type: float16, bfloat16 and float64 work", _other_types, output, _keeps_type),
-        Property("scores far from 0 don't overflow", _large_scores, output, equals, suggests="overflow"),
+        Property(
+            "an empty row is all zeros in the other types too", _empty_rows_of_other_types, output, _empty_rows_are_zero
+        ),
+        Property("scores far from 0 work too", _large_scores, output, equals),
     ),
     misconceptions=(
         Misconception(
@@ -499,6 +610,18 @@ MASKED_SOFTMAX = Exercise(
             ),
         ),
         Misconception(
+            "needs-lengths",
+            "it can't do without lengths",
+            "`valid_lens` may be None, and is unless the caller says otherwise: then every key counts. "
+            "What does your first line do with None?",
+            (
+                _cannot_do_without_lengths(AttributeError),
+                _cannot_do_without_lengths(TypeError),
+                _cannot_do_without_lengths(RuntimeError),
+                _cannot_do_without_lengths(UnboundLocalError),
+            ),
+        ),
+        Misconception(
             "ignores-lengths",
             "the lengths are ignored",
             "Your weights are the same with lengths and without: padding gets its share. "
@@ -537,6 +660,29 @@ MASKED_SOFTMAX = Exercise(
                 lambda scores, valid_lens=None: scores.softmax(-1) * _keep(scores, valid_lens),
                 lambda scores, valid_lens=None: scores.softmax(-1).masked_fill(~_keep(scores, valid_lens), 0.0),
             ),
+        ),
+        Misconception(
+            "masked-and-renormalised",
+            "padding can crowd out the real keys before it is masked",
+            "Taking the padding out of a finished softmax and dividing by what is left is right on paper. But the softmax has "
+            "rounded the real weights already: beside loud padding they are 0, and can't be brought back. "
+            "The padding must be out before any exponential is compared with another.",
+            (
+                _renormalise(lambda total: total),
+                _renormalise(lambda total: total.clamp(min=1e-6)),
+                _renormalise(lambda total: total + 1e-9),
+                _renormalise(lambda total: total.masked_fill(total == 0, 1.0)),
+                lambda scores, valid_lens=None: _renormalise(lambda total: total)(scores, valid_lens).nan_to_num(0.0),
+                _exps_over_all_keys,
+            ),
+        ),
+        Misconception(
+            "mask-lacks-an-axis",
+            "the mask's axes don't meet those of the scores",
+            "A mask (batch, key) put against scores (batch, query, key) is lined up from the right: its batch axis meets the "
+            "*queries* (or PyTorch refuses). And an axis added at the end makes the keys meet the queries. "
+            "Write the two shapes one above the other: where does the 1 belong?",
+            (_mask_broadcast_as(), _mask_broadcast_as(2), _mask_broadcast_as(0)),
         ),
         Misconception(
             "zero-fill",
@@ -590,17 +736,45 @@ MASKED_SOFTMAX = Exercise(
         ),
         Misconception(
             "finite-fill",
-            "the padding is filled with a large finite number",
-            "exp(−1e9) is 0 *next to a larger score*. In a row with no valid key all scores are equally low, and the "
-            "softmax makes them uniform: the query attends to padding. (And float16 ends at −65504: −1e6 does not fit.)",
+            "a row of length 0 gets weights, as after a large finite fill",
+            "exp(−1e9) is 0 *next to a larger score*. In a row with no valid key all scores are equally low, and the softmax "
+            "makes them uniform: the query attends to padding. (And float16 ends at −65504: −1e6 does not fit.) "
+            "If you gave such a row equal scores on purpose, its weights have still to be taken away.",
             (_fill_with(-1e6), _fill_with(-1e9), _fill_with(-1e4), _fill_with(None), _fill_with(-1e20)),
+        ),
+        Misconception(
+            "empty-row-attends",
+            "a row of length 0 attends to its padding",
+            "The row no longer divides by 0, but it still gives away a whole weight of 1, to padding. What should it give?",
+            (_raw_scores_in_empty_rows,),
+        ),
+        Misconception(
+            "one-empty-row-empties-all",
+            "one empty row makes every row empty",
+            "A batch may hold empty rows beside full ones. Look at each row by itself.",
+            (
+                _zeros_if_any_row_is_empty,
+                lambda scores, valid_lens=None: _zeros_if_any_row_is_empty(scores, valid_lens).detach(),
+            ),
+        ),
+        Misconception(
+            "fill-not-low-enough",
+            "the fill is not far enough below the real scores",
+            "A finite fill keeps the padding out only while every real score lies far above it. "
+            "Which number is below all of them, however low they are?",
+            (
+                _low_fill_then_zero(-30.0),
+                _low_fill_then_zero(-100.0),
+                _low_fill_then_zero(-1000.0),
+                _low_fill_then_zero(-1e4),
+            ),
         ),
         Misconception(
             "nan-empty-row",
             "a row of length 0 becomes NaN",
-            "If every score of a row is −∞, the softmax divides 0 by 0. "
+            "In a row of length 0 no exponential is left, and the softmax divides 0 by 0. "
             "A query with nothing to attend to should get all zeros, not NaN.",
-            (_naive_infinity, _add_infinity, _mask_then_divide),
+            (_naive_infinity, _add_infinity, _divide_by_nothing),
         ),
         Misconception(
             "one-length-for-all",
@@ -631,6 +805,13 @@ MASKED_SOFTMAX = Exercise(
             (_overwrite_with(-torch.inf), _overwrite_with(-1e9)),
         ),
         Misconception(
+            "writes-into-softmax-output",
+            "a tensor that the backward pass needs is overwritten",
+            "The weights are right, but you change the softmax's result in place, and autograd needs that result for the "
+            "gradient. Which operation ends in an underscore, or assigns into a tensor? Make a new tensor instead.",
+            (_spoil_softmax_output,),
+        ),
+        Misconception(
             "detached-gradient",
             "no gradient gets through",
             "The numbers are right, but nothing upstream could learn from them: the result isn't connected to the scores. "
@@ -642,10 +823,7 @@ MASKED_SOFTMAX = Exercise(
             "NaN is hidden in the output, and comes back in the gradient",
             "You replace the NaN of an empty row after it has arisen. The backward pass still goes through 0/0, "
             "and NaN times 0 is NaN: the row must never get that far, or its scores must be cut off before it.",
-            (
-                lambda scores, valid_lens=None: _add_infinity(scores, valid_lens).nan_to_num(0.0),
-                lambda scores, valid_lens=None: _mask_then_divide(scores, valid_lens).nan_to_num(0.0),
-            ),
+            (lambda scores, valid_lens=None: _add_infinity(scores, valid_lens).nan_to_num(0.0),),
         ),
         Misconception(
             "type-changed",
@@ -662,7 +840,14 @@ MASKED_SOFTMAX = Exercise(
             "the exponential overflows",
             "exp(200) is more than float32 can hold. A softmax stays the same if one number is subtracted from all the "
             "scores of a row: which number makes the largest exponential 1?",
-            (_divide_exps,),
+            (
+                _divide_exps_in(None, lambda total: total.masked_fill(total == 0, 1.0)),
+                _divide_exps_in(torch.float64, lambda total: total.masked_fill(total == 0, 1.0)),
+                _divide_exps_in(None, lambda total: total),
+                lambda scores, valid_lens=None: _divide_exps_in(None, lambda total: total)(
+                    scores, valid_lens
+                ).nan_to_num(0.0),
+            ),
         ),
         NOTHING_RETURNED,
     ),
@@ -678,9 +863,6 @@ class Hunt:
 
     verdict: str
     details: str = field(default="", compare=False)
-
-    def __str__(self) -> str:
-        return self.details
 
 
 def _hunt(answer: Callable, args: tuple) -> Hunt:
@@ -702,9 +884,11 @@ def _hunt(answer: Callable, args: tuple) -> Hunt:
     try:
         got = version(scores, valid_lens.clone())
     except Exception as error:  # a version that fails on a fair input is caught
-        return Hunt("caught", f"{given}: it raised {type(error).__name__}")
-    if not torch.equal(scores, before) or not close(got, want) or ((got != 0) & (want == 0)).any():
-        return Hunt("caught", given)
+        return Hunt("caught", f"it raised {type(error).__name__}")
+    if not close(got, want) or ((got != 0) & (want == 0)).any():
+        return Hunt("caught", "its weights are wrong")
+    if not torch.equal(scores, before):
+        return Hunt("caught", "its weights are right, but it changed your scores")
     num_keys = scores.shape[-1]
     if (valid_lens == num_keys).all():
         return Hunt("no padding", f"{given}: every length is {num_keys}, so there is nothing to mask")
@@ -716,7 +900,10 @@ def _fault_of_input(scores: Any, valid_lens: Any) -> tuple[str, str] | None:
         kinds = f"{type(scores).__name__} and {type(valid_lens).__name__}"
         return "no tensors", f"scores and valid_lens must both be tensors, but are {kinds}"
     if scores.dim() != 3 or not scores.dtype.is_floating_point or not scores.numel():
-        return "bad scores", f"scores must be floats of shape (batch, query, key), but are {_kind(scores)}"
+        return (
+            "bad scores",
+            f"scores must be floats of shape (batch, query, key), no axis empty, but are {_kind(scores)}",
+        )
     if valid_lens.dtype.is_floating_point or valid_lens.dtype in (torch.bool, torch.complex64):
         return "bad lengths", f"valid_lens must hold integers, but has type {short(valid_lens.dtype)}"
     if valid_lens.shape not in (scores.shape[:1], scores.shape[:2]):
@@ -739,6 +926,10 @@ def _is_caught(got: Hunt, want: None) -> str | None:
     return None if got.verdict == "caught" else got.details
 
 
+def _how_it_was_caught(got: Hunt) -> str:
+    return got.details
+
+
 def _hunted(version: Callable) -> Callable[[Draw], Iterator[Case]]:
     def cases(draw: Draw) -> Iterator[Case]:
         yield Case((version,), None)
@@ -756,10 +947,26 @@ BREAKING_INPUT = Exercise(
     name="breaking_input",
     arguments=("buggy_masked_softmax",),
     properties=(
-        Property("version 1 (fill in place) goes wrong on your input", _hunted(fill_in_place), _hunt, _is_caught),
-        Property("version 2 (fill a copy) goes wrong on your input", _hunted(fill_a_copy), _hunt, _is_caught),
         Property(
-            "version 3 (infinity in place) goes wrong on your input", _hunted(infinity_in_place), _hunt, _is_caught
+            "version 1 (fill in place) goes wrong on your input",
+            _hunted(fill_in_place),
+            _hunt,
+            _is_caught,
+            remark=_how_it_was_caught,
+        ),
+        Property(
+            "version 2 (fill a copy) goes wrong on your input",
+            _hunted(fill_a_copy),
+            _hunt,
+            _is_caught,
+            remark=_how_it_was_caught,
+        ),
+        Property(
+            "version 3 (infinity in place) goes wrong on your input",
+            _hunted(infinity_in_place),
+            _hunt,
+            _is_caught,
+            remark=_how_it_was_caught,
         ),
     ),
     misconceptions=(
@@ -832,6 +1039,7 @@ def _padded_sequences(draw: Draw) -> Iterator[Case]:
     yield _mean_case(draw.normal(2, 2, 2), 1, 2)  # every axis of the same size
     yield _mean_case(draw.normal(3, 3, 3), 2, 1, 3)
     yield _mean_case(draw.normal(4, 5, 3, scale=5.0), 1, 4, 5, 2)
+    yield _mean_case(torch.tensor([[[3.0, 1.0], [0.0, 0.0], [1e4, -1e4]]]), 2)  # a real step may be zeros
 
 
 def _empty_sequence(draw: Draw) -> Iterator[Case]:
@@ -888,7 +1096,7 @@ MASKED_MEAN = Exercise(
             leaves_arguments_alone,
             suggests="writes-into-values",
         ),
-        Property("its gradient is right and finite", _mean_gradients, gradient, right_gradient),
+        Property("its gradient is right and finite", _mean_gradients, gradient, right_gradient, shows=GRADIENT),
         Property("keeps the type: float16, bfloat16 and float64 work", _mean_types, output, _keeps_type),
     ),
     misconceptions=(
@@ -1021,6 +1229,36 @@ MASKED_MEAN = Exercise(
             (
                 lambda values, valid_lens: _mean_with()(values, valid_lens[:1].expand_as(valid_lens)),
                 lambda values, valid_lens: _mean_with()(values, valid_lens.max().expand_as(valid_lens)),
+            ),
+        ),
+        Misconception(
+            "counts-nonzero-steps",
+            "a step of zeros isn't counted",
+            "A real step may hold zeros, and padding may hold anything: which steps are real, only `valid_lens` says.",
+            (
+                lambda values, valid_lens: (
+                    (values * _steps(values, valid_lens)).sum(1)
+                    / (values * _steps(values, valid_lens) != 0)
+                    .any(-1, keepdim=True)
+                    .sum(1)
+                    .clamp(min=1)
+                    .to(values.dtype)
+                ),
+            ),
+        ),
+        Misconception(
+            "axis-missing",
+            "an axis is missing in a product or in a division",
+            "`values` has three axes, a mask (batch, step) two and the lengths one. PyTorch lines axes up from the right, "
+            "so they meet the wrong ones, or don't fit. Write the shapes one above the other: where is a 1 missing?",
+            (
+                lambda values, valid_lens: (
+                    (values * _steps(values, valid_lens).squeeze(2)).sum(1)
+                    / valid_lens.clamp(min=1).unsqueeze(1).to(values.dtype)
+                ),
+                lambda values, valid_lens: (
+                    (values * _steps(values, valid_lens)).sum(1) / valid_lens.clamp(min=1).to(values.dtype)
+                ),
             ),
         ),
         Misconception(

@@ -2,14 +2,16 @@
 
 import re
 import sys
+import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from helpers.checks.engine import Exercise, Finding, Misconception, is_blank
+from helpers.checks.engine import Exercise, Finding, Misconception, all_exercises, is_blank
 from helpers.checks.judging import number, short
 
 _MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
@@ -43,9 +45,10 @@ class Report:
         """One sentence or two, for the exception."""
         name, failed, total = self.exercise.name, len(self.failures), len(self.findings)
         if is_blank(self.findings):
-            return f"{name} is still blank."
-        sentence = f"{name}: {failed} of {total} properties {'fails' if failed == 1 else 'fail'}."
-        return f"{sentence} It looks like this mistake: {self.misconception.title}." if self.misconception else sentence
+            return f"{name} is still blank." if self._blank_name == name else f"{name} waits for {self._blank_name}."
+        failing = f"{failed} of {total} properties {'fails' if failed == 1 else 'fail'}"
+        # The mistake comes first: nbgrader's `validate` cuts long lines.
+        return f"{name}: {self.misconception.title} ({failing})" if self.misconception else f"{name}: {failing}"
 
     @cached_property
     def text(self) -> str:
@@ -53,7 +56,7 @@ class Report:
         if is_blank(self.findings):
             return self._blank
         lines = [self._heading]
-        lines += [f"  {_mark(each)} {each.property.text}{_because(each)}" for each in self.findings]
+        lines += [f"  {_mark(each)} {each.property.text}{because}" for each, because in self._reasons]
         for title, body in self._sections:
             lines += ["", title, *("  " + line for line in body.splitlines())]
         return "\n".join(lines)
@@ -65,8 +68,8 @@ class Report:
             return f"<p>{_rich(self._blank)}</p>"
         rows = "".join(
             f'<li style="margin:.15em 0"><span style="{_COLOUR[each.problem is None]};font-weight:bold">{_mark(each)}'
-            f"</span> {_rich(each.property.text)}{escape(_because(each))}</li>"
-            for each in self.findings
+            f"</span> {_rich(each.property.text)}{escape(because)}</li>"
+            for each, because in self._reasons
         )
         sections = "".join(
             f'<div style="margin-top:.6em;padding:.4em .8em;border-left:3px solid #0072B2">'
@@ -78,16 +81,33 @@ class Report:
 
     @property
     def _blank(self) -> str:
+        name = self._blank_name
+        waits = "" if name == self.exercise.name else f"{self.exercise.name} calls {name}. "
         return (
-            f"{self.exercise.name} is still blank. Put your answer in the place of `raise NotImplementedError()`, "
-            "run that cell, and then this one again."
+            f"{waits}{name} still ends in `raise NotImplementedError()`. Put your answer in that line's place, "
+            "run the cell, and then this one again."
         )
+
+    @property
+    def _blank_name(self) -> str:
+        """The blank function: the exercise's own, or one that the answer calls."""
+        frames = traceback.extract_tb(self.findings[0].observed.error.__traceback__)
+        return frames[-1].name if frames[-1].name in all_exercises() else self.exercise.name
 
     @property
     def _heading(self) -> str:
         held = len(self.findings) - len(self.failures)
         outcome = "every property holds" if not self.failures else f"{held} of {len(self.findings)} properties hold"
         return f"{self.exercise.name}: {outcome} (seed {self.seed})"
+
+    @property
+    def _reasons(self) -> list[tuple[Finding, str]]:
+        """Each finding with what there is to say about it; the same error is told once."""
+        told, reasons = set(), []
+        for finding in self.findings:
+            reasons.append((finding, " — the same" if finding.problem in told else _because(finding)))
+            told |= {finding.problem} - {None}
+        return reasons
 
     @property
     def _sections(self) -> list[tuple[str, str]]:
@@ -104,9 +124,9 @@ class Report:
     def _example(self, failure: Finding) -> str:
         given = zip(self.exercise.arguments, failure.case.args, strict=True)
         parts = [f"{name} = {_value(value)}" for name, value in given]
-        if failure.observed.error is None:
-            parts.append(f"your answer gave: {_value(failure.observed.value)}")
-        parts.append(f"the problem: {failure.problem}")
+        if isinstance(failure.observed.value, Tensor):
+            parts.append(f"{failure.property.shows}: {_value(failure.observed.value)}")
+        parts.append(f"the problem: {failure.problem}{_where(failure.observed.error)}")
         if isinstance(failure.case.want, Tensor):
             parts.append(f"wanted: {_value(failure.case.want)}")
         return "\n".join(parts)
@@ -123,7 +143,17 @@ def _mark(finding: Finding) -> str:
 
 
 def _because(finding: Finding) -> str:
-    return "" if finding.problem is None else f" — {finding.problem}"
+    if finding.problem is not None:
+        return f" — {finding.problem}"
+    return f" — {finding.property.remark(finding.observed.value)}" if finding.property.remark else ""
+
+
+def _where(error: Exception | None) -> str:
+    """The line of the answer that an error came from, as far as that is known here."""
+    checks = str(Path(__file__).parent)
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    own = next((frame for frame in frames if not frame.filename.startswith(checks)), None)
+    return f" (in line {own.lineno}: {own.line})" if own is not None else ""
 
 
 def _body(title: str, body: str) -> str:

@@ -119,6 +119,16 @@ def as_long_as_the_longest(valid_lens, max_len):
     return torch.arange(int(valid_lens.max())) < valid_lens.unsqueeze(-1)
 
 
+@wrong("length_mask", named="lengths-along-the-steps")
+def lengths_as_they_are(valid_lens, max_len):
+    return torch.arange(max_len) < valid_lens
+
+
+@wrong("length_mask", named=None)
+def a_list(valid_lens, max_len):
+    return by_comparison(valid_lens, max_len).tolist()
+
+
 @wrong("length_mask", named=None)
 def changes_the_lengths(valid_lens, max_len):
     valid_lens -= 1
@@ -139,6 +149,10 @@ def mask_of(scores, valid_lens):
     if lengths.dim() == 1:
         lengths = lengths.repeat_interleave(scores.shape[1]).view(scores.shape[:2])
     return torch.arange(scores.shape[2]) < lengths.unsqueeze(2)
+
+
+def fill_lowest(scores, mask):
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
 
 
 @right("masked_softmax")
@@ -193,16 +207,31 @@ def row_by_row_stacked(scores, valid_lens=None):
 @right("masked_softmax")
 def exponentials_by_hand(scores, valid_lens=None):
     mask = mask_of(scores, valid_lens)
-    shifted = scores - scores.max(dim=-1, keepdim=True).values
+    low = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    shifted = torch.where(mask, scores - low.amax(dim=-1, keepdim=True), 0.0)
     exps = torch.exp(shifted) * mask
     total = exps.sum(dim=-1, keepdim=True)
     return exps / torch.where(total == 0, torch.ones_like(total), total)
 
 
 @right("masked_softmax")
-def softmax_then_renormalise(scores, valid_lens=None):
-    weights = scores.softmax(-1) * mask_of(scores, valid_lens)
-    return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
+def divided_nan_replaced(scores, valid_lens=None):
+    """The inner `where` stops the NaN on its way back."""
+    mask = mask_of(scores, valid_lens)
+    exps = torch.where(mask, scores - fill_lowest(scores, mask).amax(-1, keepdim=True), 0.0).exp() * mask
+    return (exps / exps.sum(-1, keepdim=True)).nan_to_num(0.0)
+
+
+@right("masked_softmax")
+def by_sorting_rows_by_length(scores, valid_lens=None):
+    """All rows of one length at once."""
+    rows, lengths = scores.flatten(0, 1), mask_of(scores, valid_lens).sum(-1).flatten()
+    weights = rows * 0
+    for n in lengths.unique().tolist():
+        of_this_length = lengths == n
+        filled = torch.nn.functional.pad(rows[of_this_length, :n].softmax(-1), (0, rows.shape[1] - n))
+        weights = weights.index_put((of_this_length,), filled)
+    return weights.view_as(scores)
 
 
 @right("masked_softmax")
@@ -227,10 +256,10 @@ def in_float32_inside(scores, valid_lens=None):
 @right("masked_softmax")
 def with_vmap(scores, valid_lens=None):
     def one_row(row, keep):
-        return torch.where(keep, torch.where(keep | ~keep.any(), row, -1e4).softmax(0), 0.0).to(row.dtype)
+        low = torch.where(keep, row, -math.inf)
+        return torch.where(keep, torch.where(keep.any(), low, 0.0).softmax(0), 0.0).to(row.dtype)
 
-    low = scores.masked_fill(~mask_of(scores, valid_lens), -1e4)
-    return torch.vmap(torch.vmap(one_row))(low, mask_of(scores, valid_lens))
+    return torch.vmap(torch.vmap(one_row))(scores, mask_of(scores, valid_lens))
 
 
 @right("masked_softmax")
@@ -323,10 +352,67 @@ def infinity_added_nan_replaced(scores, valid_lens=None):
     return torch.where(weights.isnan(), 0.0, weights)
 
 
-@wrong("masked_softmax", named="nan-gradient")
-def divided_nan_replaced(scores, valid_lens=None):
+@wrong("masked_softmax", named="masked-and-renormalised")
+def divided_by_what_is_left(scores, valid_lens=None):
+    weights = scores.softmax(-1) * mask_of(scores, valid_lens)
+    return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
+
+
+@wrong("masked_softmax", named="masked-and-renormalised")
+def exponentials_beside_loud_padding(scores, valid_lens=None):
     exps = (scores - scores.amax(-1, keepdim=True)).exp() * mask_of(scores, valid_lens)
-    return (exps / exps.sum(-1, keepdim=True)).nan_to_num(0.0)
+    total = exps.sum(-1, keepdim=True)
+    return exps / torch.where(total == 0, torch.ones_like(total), total)
+
+
+@wrong("masked_softmax", named="fill-not-low-enough")
+def half_safe_fill_then_zero(scores, valid_lens=None):
+    mask = mask_of(scores, valid_lens)
+    return scores.masked_fill(~mask, -6e4).softmax(-1) * mask
+
+
+@wrong("masked_softmax", named="mask-lacks-an-axis")
+def mask_as_it_comes(scores, valid_lens=None):
+    if valid_lens is None:
+        return scores.softmax(-1)
+    mask = torch.arange(scores.shape[-1]) < valid_lens.unsqueeze(-1)
+    return scores.masked_fill(~mask, -math.inf).softmax(-1)
+
+
+@wrong("masked_softmax", named="needs-lengths")
+def never_none(scores, valid_lens=None):
+    valid_lens = valid_lens.unsqueeze(-1)
+    return fill_with_infinity(scores, valid_lens.squeeze(-1))
+
+
+@wrong("masked_softmax", named="writes-into-softmax-output")
+def zeroed_after_the_softmax_in_place(scores, valid_lens=None):
+    mask = mask_of(scores, valid_lens)
+    empty = ~mask.any(-1, keepdim=True)
+    weights = torch.softmax(scores.masked_fill(~mask, -math.inf).masked_fill(empty, 0), -1)
+    weights[~mask] = 0
+    return weights
+
+
+@wrong("masked_softmax", named="finite-fill")
+def zeros_in_the_empty_row_forgotten(scores, valid_lens=None):
+    mask = mask_of(scores, valid_lens)
+    empty = ~mask.any(-1, keepdim=True)
+    return scores.masked_fill(~mask, -math.inf).masked_fill(empty, 0).softmax(-1)
+
+
+@wrong("masked_softmax", named="one-empty-row-empties-all")
+def gives_up_on_an_empty_row(scores, valid_lens=None):
+    if valid_lens is not None and (valid_lens == 0).any():
+        return torch.zeros_like(scores)
+    return fill_with_infinity(scores, valid_lens)
+
+
+@wrong("masked_softmax", named="overflow")
+def exponentials_in_float64(scores, valid_lens=None):
+    exps = scores.double().exp() * mask_of(scores, valid_lens)
+    total = exps.sum(-1, keepdim=True)
+    return (exps / total.masked_fill(total == 0, 1)).to(scores.dtype)
 
 
 @wrong("masked_softmax", named="writes-into-scores")
@@ -751,6 +837,19 @@ def in_single_precision(values, valid_lens):
 @wrong("masked_mean", named="axis-kept")
 def one_axis_kept(values, valid_lens):
     return sum_over_count(values, valid_lens).unsqueeze(1)
+
+
+@wrong("masked_mean", named="counts-nonzero-steps")
+def zeros_are_padding(values, valid_lens):
+    mask = (torch.arange(values.shape[1]) < valid_lens[:, None]).unsqueeze(-1)
+    kept = values * mask
+    return kept.sum(1) / (kept != 0).any(-1).sum(1, keepdim=True).clamp(min=1).to(values.dtype)
+
+
+@wrong("masked_mean", named="axis-missing")
+def mask_without_the_features(values, valid_lens):
+    mask = torch.arange(values.shape[1]) < valid_lens[:, None]
+    return (values * mask).sum(1) / valid_lens.clamp(min=1)[:, None].to(values.dtype)
 
 
 @wrong("masked_mean", named=None)

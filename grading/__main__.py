@@ -1,0 +1,119 @@
+"""The command line: python -m grading autograde LAB, sample-class, mark LAB STUDENT CELL POINTS."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from grading.autograding import autograde
+from grading.course import Course, UserError, command
+from grading.marking import mark
+from grading.sample_class import hand_in, labs_with_a_sample
+from grading.submissions import find_submissions
+from grading.table import Mark, marks_of, table_of_marks
+
+NOT_ALL_GRADED, USER_ERROR, STOPPED = 1, 2, 130  # exit statuses; 130 is the shell's own for Ctrl-C
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command, by default that of the process: its exit status."""
+    arguments = _parser().parse_args(words)
+    try:
+        return arguments.run(Course.here(), arguments)
+    except UserError as error:
+        return _complain(str(error), USER_ERROR)
+    except SQLAlchemyError as error:
+        return _complain(f"The gradebook can't be read or written: {getattr(error, 'orig', error)}.", USER_ERROR)
+    except KeyboardInterrupt:
+        return _complain("\nStopped. The marks so far are in the gradebook.", STOPPED)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_ERROR, f"{self.prog}: {message} (--help says more).\n")  # without the usage: one sentence
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m grading", description="Grade a class with nbgrader.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    autograding = commands.add_parser("autograde", help="run the tests of a lab on what was handed in")
+    autograding.add_argument("lab", metavar="LAB", nargs="?", help="for example lab01_masked_softmax")
+    autograding.add_argument("--student", metavar="NAME", help="only this student's submission")
+    autograding.set_defaults(run=_autograde)
+
+    sample = commands.add_parser("sample-class", help="hand in for a few invented students, to try the grading")
+    sample.add_argument("--lab", metavar="LAB", default="lab01_masked_softmax", help="default: %(default)s")
+    sample.set_defaults(run=_sample_class)
+
+    marking = commands.add_parser("mark", help="give points for a written answer")
+    marking.add_argument("lab", metavar="LAB")
+    marking.add_argument("student", metavar="STUDENT")
+    marking.add_argument("cell", metavar="CELL", help="for example written_masking")
+    marking.add_argument("points", metavar="POINTS", type=float)
+    marking.add_argument("--comment", metavar="TEXT", help="a sentence to the student, shown in the feedback")
+    marking.set_defaults(run=_mark)
+    return parser
+
+
+def _autograde(course: Course, arguments: argparse.Namespace) -> int:
+    lab = course.find_lab(arguments.lab)
+    students = find_submissions(course.submitted, lab)
+    place = course.shown(course.submitted / (arguments.student or "STUDENT") / lab / f"{lab}.ipynb")
+    if not students:
+        sample = command("grading", "sample-class", "--lab", lab)
+        offer = f"; to try it with a few invented students: {sample}" if lab in labs_with_a_sample() else "."
+        raise UserError(f"There is nothing to grade: a submission belongs to {place}{offer}")
+    if arguments.student:
+        if arguments.student not in students:
+            raise UserError(f"{arguments.student!r} has handed in nothing: the submission belongs to {place}.")
+        students = [arguments.student]
+
+    outcomes = autograde(course, lab, students)
+    marks = {each.student: marks_of(course, lab, each.student) if each.fault is None else None for each in outcomes}
+    if any(marks.values()):
+        _show(course, lab, marks)
+    faults = [each for each in outcomes if each.fault is not None]
+    for each in faults:
+        _complain(f"{each.student} was not graded: {each.fault}.", NOT_ALL_GRADED)
+    return NOT_ALL_GRADED if faults else 0
+
+
+def _show(course: Course, lab: str, marks: dict[str, dict[str, Mark] | None]) -> None:
+    """Print the table, and what to do next."""
+    print(f"\n{table_of_marks(marks)}\n")
+    waiting = [(student, name) for student, each in marks.items() for name, mark in (each or {}).items() if mark.waits]
+    if waiting:
+        print(f"Written answers to mark: {len(waiting)}, in the Formgrader of JupyterLab or one by one:")
+        print(f"  {command('grading', 'mark', lab, *waiting[0], 'POINTS', '--comment', 'WHY')}")
+    print("Feedback for the students, in HTML (again after marking):")
+    print(f"  {command('nbgrader', 'generate_feedback', '--force', lab)}")
+    print("All marks as a table for a spreadsheet:")
+    print(f"  {command('nbgrader', 'export', '--to', course.shown(course.classroom / 'grades.csv'))}", flush=True)
+
+
+def _sample_class(course: Course, arguments: argparse.Namespace) -> int:
+    lab = course.find_lab(arguments.lab)
+    for student, done in hand_in(course, lab):
+        folder = course.shown(course.submitted / student / lab)
+        print(f"{student} handed in {folder}" if done else f"{student} keeps what is in {folder}")
+    print(f"Next, grade them: make grade LAB={lab}")
+    return 0
+
+
+def _mark(course: Course, arguments: argparse.Namespace) -> int:
+    lab, student, cell, points = course.find_lab(arguments.lab), arguments.student, arguments.cell, arguments.points
+    total, out_of = mark(course, lab, student, cell, points, arguments.comment)
+    print(f"{student}: {points:g} for {cell}, {total:g} of {out_of:g} in all.")
+    return 0
+
+
+def _complain(sentence: str, status: int) -> int:
+    print(sentence, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The course as nbgrader_config.py lays it out: its labs, its folders, its gradebook."""
+
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config, PyFileConfigLoader
+
+
+class UserError(Exception):
+    """Something that the user can put right. The message is one sentence, and goes to stderr without a traceback."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with an nbgrader_config.py."""
+
+    config: Config
+    root: Path
+
+    @classmethod
+    def here(cls) -> "Course":
+        """The course in the working directory, where nbgrader's own commands look for it too.
+
+        Raises:
+            UserError: if there is no nbgrader_config.py.
+        """
+        folder = Path.cwd()
+        if not (folder / "nbgrader_config.py").is_file():
+            raise UserError(f"There is no nbgrader_config.py in {folder}: run this in the course's folder.")
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+        return cls(config, Path(CourseDirectory(config=config).root))
+
+    def directory(self, **settings: Any) -> CourseDirectory:
+        """nbgrader's view of the course, for example of one lab and one student."""
+        return CourseDirectory(config=self.config, **settings)
+
+    def gradebook(self) -> Gradebook:
+        """The gradebook, to be used in a `with`."""
+        directory = self.directory()
+        if shutil.which("alembic") is None:
+            # nbgrader calls it to make a new gradebook; it lies beside this Python, which need not be on the path.
+            os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+        return Gradebook(directory.db_url, directory.course_id)
+
+    @property
+    def solutions(self) -> Path:
+        return self.root / self.directory().source_directory
+
+    @property
+    def labs(self) -> Path:
+        return self.root / self.directory().release_directory
+
+    @property
+    def submitted(self) -> Path:
+        return self.root / self.directory().submitted_directory
+
+    @property
+    def classroom(self) -> Path:
+        """The folder of all that belongs to a class and not to the course."""
+        return self.submitted.parent
+
+    def find_lab(self, name: str | None) -> str:
+        """The name itself, if there is a lab of that name.
+
+        Raises:
+            UserError: if there is none, or no name was given.
+        """
+        known = sorted(path.parent.name for path in self.solutions.glob("*/*.ipynb") if path.stem == path.parent.name)
+        if not name:
+            raise UserError(f"Which lab? Give its name, one of: {', '.join(known)} (make grade LAB=...).")
+        if name not in known:
+            raise UserError(f"There is no lab called {name!r}; the labs are: {', '.join(known)}.")
+        return name
+
+    def shown(self, path: Path) -> str:
+        """A path as the user would type it."""
+        return os.path.relpath(path, Path.cwd())
+
+
+def command(*words: str) -> str:
+    """A command line for this course's Python, to be copied from the screen: `make` doesn't leave .venv activated."""
+    python, here = Path(sys.executable), Path.cwd()
+    return shlex.join([str(python.relative_to(here)) if python.is_relative_to(here) else "python", "-m", *words])

@@ -1,0 +1,78 @@
+"""The marks of a class as a table: a row a student, a column an exercise."""
+
+from dataclasses import dataclass
+
+from grading.course import Course
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The points of one exercise. `waits` if a person has yet to look at it."""
+
+    points: float
+    out_of: float
+    waits: bool
+    by_hand: bool
+
+
+def marks_of(course: Course, lab: str, student: str) -> dict[str, Mark]:
+    """A student's marks by exercise, in the lab's order: a seen and a hidden test of one exercise count together."""
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission(lab, student)
+        by_hand = {cell.name for notebook in submission.assignment.notebooks for cell in notebook.solution_cells}
+        marks: dict[str, Mark] = {}
+        grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+        for cell in (cell for notebook in submission.assignment.notebooks for cell in notebook.grade_cells):
+            grade = grades[cell.name]
+            exercise = cell.name.removeprefix("test_").removesuffix("_hidden")
+            before = marks.get(exercise, Mark(0, 0, False, False))
+            marks[exercise] = Mark(
+                before.points + grade.score,
+                before.out_of + grade.max_score,
+                before.waits or grade.needs_manual_grade,
+                cell.name in by_hand,
+            )
+    return marks
+
+
+def table_of_marks(marks: dict[str, dict[str, Mark] | None]) -> str:
+    """The class as text: for each student the marks by exercise, or None if there are none."""
+    exercises = next(mark for mark in marks.values() if mark is not None)
+    automatic = [name for name, mark in exercises.items() if not mark.by_hand]
+    by_hand = [name for name, mark in exercises.items() if mark.by_hand]
+    columns = [["student", "", *marks]]
+    columns += [_column(name, [name], marks) for name in automatic]
+    columns += [_column("automatic_total", automatic, marks)]
+    columns += [_column(name, [name], marks) for name in by_hand]
+    columns += [_column("total", list(exercises), marks)]
+    return _set(columns)
+
+
+def _column(heading: str, exercises: list[str], marks: dict[str, dict[str, Mark] | None]) -> list[str]:
+    out_of = next(sum(mark[name].out_of for name in exercises) for mark in marks.values() if mark is not None)
+    cells = [_cell([mark[name] for name in exercises]) if mark is not None else "–" for mark in marks.values()]
+    return [heading, f"of {out_of:g}", *cells]
+
+
+def _cell(marks: list[Mark]) -> str:
+    points = f"{sum(mark.points for mark in marks):g}"
+    if not any(mark.waits for mark in marks):
+        return points
+    return f"{points} + ?" if len(marks) > 1 else "to mark" if points == "0" else f"{points} ?"
+
+
+def _set(columns: list[list[str]]) -> str:
+    """Headings of several words stand on several lines, so that the table fits a terminal."""
+    headings = [column[0].split("_") for column in columns]
+    height = max(map(len, headings))
+    columns = [
+        [""] * (height - len(heading)) + heading + column[1:] for heading, column in zip(headings, columns, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    first, *rest = widths
+    lines = []
+    for student, *cells in zip(*columns, strict=True):
+        line = student.ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(cells, rest, strict=True))
+        lines.append(line.rstrip())
+    lines.insert(height + 1, "─" * (first + sum(width + 2 for width in rest)))
+    return "\n".join(lines)

@@ -1,0 +1,218 @@
+"""`python -m grading`: a class graded from the command line, whatever was handed in."""
+
+import shutil
+
+import nbformat
+import pytest
+
+from grading.__main__ import main
+from grading.autograding import autograde
+from grading.course import Course, command
+from grading.sample_answers.lab01_masked_softmax import STUDENTS
+from tests.grading.classroom import LAB, filled_in, hand_in, make_course, open_gradebook, run, scores
+
+# What can become of a file on its way, and the sentence that says so.
+BROKEN = {
+    "damaged": ('{"cells": [', f"{LAB}.ipynb isn't JSON: the file is damaged, or never was a notebook"),
+    "empty": ("", f"{LAB}.ipynb isn't JSON: the file is damaged, or never was a notebook"),
+    "no-notebook": ("[1, 2]", f"{LAB}.ipynb isn't a notebook, though it is JSON"),
+    "typed-anew": (
+        nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("check(length_mask)")])),
+        f"{LAB}.ipynb has none of the lab's test cells: it wasn't made from the student's copy",
+    ),
+    "cells-deleted": (
+        filled_in({}).replace('"test_masked_mean"', '"another"').replace('"test_length_mask"', '"yet_another"'),
+        f"{LAB}.ipynb has lost test_length_mask and test_masked_mean: "
+        "put the missing cells back, from the student's copy",
+    ),
+    "quits": (
+        filled_in({"length_mask": "import os\nos._exit(1)"}),
+        "nbgrader gave up on it: nbclient.exceptions.DeadKernelError: Kernel died",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory):
+    """A course whose gradebook knows the lab and no student. (Making a gradebook takes nbgrader seconds.)"""
+    course = make_course(tmp_path_factory.mktemp("registered"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(course)
+        autograde(Course.here(), LAB, [])
+    return course
+
+
+@pytest.fixture
+def course(registered, tmp_path, monkeypatch):
+    """An empty classroom, in which `main` runs."""
+    shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def graded_class(tmp_path_factory):
+    """A class of one right submission among broken ones, graded from the command line."""
+    course = make_course(tmp_path_factory.mktemp("course"))
+    for student, (text, _) in BROKEN.items():
+        hand_in(course, student, text)
+    hand_in(course, "misnamed", filled_in({}), file="Untitled.ipynb")
+    hand_in(course, "question?", filled_in({}))
+    hand_in(course, "sane", filled_in(STUDENTS["sample-ada"]))
+    before = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()}
+    return course, before, run(course, "grading", "autograde", LAB)
+
+
+def row(printed, student):
+    """The student's row of the table that was printed."""
+    return next(line.split()[1:] for line in printed.splitlines() if line.startswith(student + " "))
+
+
+@pytest.mark.slow
+def test_from_the_student_copy_to_full_marks(graded_class):
+    course, _, graded = graded_class
+    assert row(graded.stdout, "sane") == ["3", "8", "3", "2", "16", "to", "mark", "16", "+", "?"]
+    marked = run(course, "grading", "mark", LAB, "sane", "written_masking", "4", "--comment", "Two keys in ten: yes.")
+    assert marked.stdout == "sane: 4 for written_masking, 20 of 20 in all.\n"
+    assert marked.stderr == "" and marked.returncode == 0
+    with open_gradebook(course) as gradebook:
+        assert gradebook.find_submission(LAB, "sane").score == 20
+        assert not gradebook.find_submission(LAB, "sane").needs_manual_grade
+        assert gradebook.find_comment("written_masking", LAB, LAB, "sane").comment == "Two keys in ten: yes."
+
+
+@pytest.mark.slow
+def test_a_second_grading_keeps_the_marks_by_hand_and_asks_to_look_again(graded_class, monkeypatch, capfd):
+    monkeypatch.chdir(graded_class[0])
+    assert main(["mark", LAB, "sane", "written_masking", "2.5"]) == 0
+    assert main(["autograde", LAB, "--student", "sane"]) == 0
+    assert row(capfd.readouterr().out, "sane") == ["3", "8", "3", "2", "16", "2.5", "?", "18.5", "+", "?"]
+
+
+@pytest.mark.slow
+def test_broken_submissions_get_a_sentence_each_and_stop_nobody(graded_class):
+    _, _, graded = graded_class
+    faults = {student: fault for student, (_, fault) in BROKEN.items()} | {
+        "misnamed": f"there is no {LAB}.ipynb in its folder {LAB}, only Untitled.ipynb",
+        "question?": "nbgrader can't handle the characters * ? [ ] in a name: rename the folder",
+    }
+    sentences = [line for line in graded.stderr.splitlines() if " was not graded: " in line]
+    assert sentences == [f"{student} was not graded: {fault}." for student, fault in sorted(faults.items())]
+    assert "Traceback" not in graded.stderr
+    assert graded.returncode == 1
+    assert row(graded.stdout, "sane")[-3] == "16"
+    assert set(row(graded.stdout, "quits")) == {"–"}
+
+
+@pytest.mark.slow
+def test_grading_changes_neither_the_labs_nor_what_was_handed_in(graded_class):
+    _, before, _ = graded_class
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_points_that_change_in_the_solution_change_in_the_gradebook(course):
+    path = course / "solutions" / LAB / f"{LAB}.ipynb"
+    solution = nbformat.read(path, as_version=4)
+    for cell in solution.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "test_masked_mean":
+            cell.metadata.nbgrader.points = 5
+    nbformat.write(solution, path)
+    autograde(Course.here(), LAB, [])
+    with open_gradebook(course) as gradebook:
+        assert gradebook.find_assignment(LAB).max_score == 23
+
+
+def says(capsys, *words):
+    """What a command that the user got wrong prints to stderr."""
+    try:
+        status = main(words)
+    except SystemExit as exit:  # argparse's way
+        status = exit.code
+    printed = capsys.readouterr()
+    assert status == 2 and printed.out == ""
+    assert printed.err.endswith("\n") and "\n" not in printed.err[:-1]
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["autograde", "lab99"], ["sample-class", "--lab", "lab99"], ["mark", "lab99", "ada", "written_masking", "1"]],
+)
+def test_an_unknown_lab_is_answered_with_the_labs_there_are(course, capsys, words):
+    assert says(capsys, *words) == f"There is no lab called 'lab99'; the labs are: {LAB}.\n"
+
+
+def test_a_missing_lab_is_asked_for(course, capsys):
+    assert says(capsys, "autograde") == f"Which lab? Give its name, one of: {LAB} (make grade LAB=...).\n"
+
+
+def test_an_empty_classroom_is_told_where_submissions_go_and_offered_a_sample(course, capsys):
+    sentence = says(capsys, "autograde", LAB)
+    assert f"a submission belongs to classroom/submitted/STUDENT/{LAB}/{LAB}.ipynb;" in sentence
+    assert sentence.endswith(f"-m grading sample-class --lab {LAB}\n")
+
+
+def test_a_student_who_handed_nothing_in_is_named_with_the_place_for_it(course, capsys):
+    hand_in(course, "ada", filled_in({}))
+    assert says(capsys, "autograde", LAB, "--student", "bela") == (
+        f"'bela' has handed in nothing: the submission belongs to classroom/submitted/bela/{LAB}/{LAB}.ipynb.\n"
+    )
+
+
+def test_a_folder_without_a_course_is_called_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert says(capsys, "autograde", LAB).startswith(f"There is no nbgrader_config.py in {tmp_path}")
+
+
+def test_a_solution_that_nbgrader_cannot_take_in_is_reported_with_the_reason(course, capsys):
+    hand_in(course, "ada", filled_in({}))
+    path = course / "solutions" / LAB / f"{LAB}.ipynb"
+    path.write_text(path.read_text().replace('"test_length_mask"', '"test_masked_mean"'))
+    assert "Duplicate grade id: test_masked_mean" in says(capsys, "autograde", LAB)
+
+
+def test_a_damaged_gradebook_is_called_that(course, capsys):
+    hand_in(course, "ada", filled_in({}))
+    (course / "classroom" / "gradebook.db").write_text("no database " * 100)
+    assert says(capsys, "autograde", LAB) == "The gradebook can't be read or written: file is not a database.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "python -m grading: the following arguments are required: COMMAND (--help says more)."),
+        (
+            ["mark", LAB, "ada", "written_masking", "four"],
+            "python -m grading mark: argument POINTS: invalid float value: 'four' (--help says more).",
+        ),
+        (
+            ["mark", LAB, "ada", "written_masking", "4"],
+            f"'ada' has no graded submission of {LAB}; nobody has, so far.",
+        ),
+    ],
+)
+def test_commands_that_cannot_be_run_say_why(course, capsys, words, sentence):
+    assert says(capsys, *words) == sentence + "\n"
+
+
+@pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
+def test_mark_takes_no_points_that_the_answer_is_not_worth_and_no_cell_that_is_not_written(course, capsys):
+    with open_gradebook(course) as gradebook:
+        gradebook.add_student("ada")
+        gradebook.add_submission(LAB, "ada")
+    for points in ("4.5", "-1", "nan"):
+        sentence = f"written_masking is worth 0 to 4 points, so {points} won't do.\n"
+        assert says(capsys, "mark", LAB, "ada", "written_masking", "--", points) == sentence
+    sentence = f"{LAB} has no written answer called 'test_length_mask'; it has: written_masking.\n"
+    assert says(capsys, "mark", LAB, "ada", "test_length_mask", "3") == sentence
+    sentence = f"'bela' has no graded submission of {LAB}; the students who have are: ada.\n"
+    assert says(capsys, "mark", LAB, "bela", "written_masking", "3") == sentence
+    assert scores(course, "ada")["written_masking"] == 0
+
+
+def test_the_commands_that_are_offered_work_without_an_activated_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.executable", str(tmp_path / ".venv" / "bin" / "python"))
+    assert command("grading", "mark", LAB, "Ada L.") == f".venv/bin/python -m grading mark {LAB} 'Ada L.'"
+    monkeypatch.setattr("sys.executable", "/opt/conda/bin/python")
+    assert command("nbgrader", "export") == "python -m nbgrader export"

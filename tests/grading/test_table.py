@@ -1,0 +1,22 @@
+"""The table that an instructor reads."""
+
+from grading.table import Mark, table_of_marks
+
+
+def test_the_table_has_a_row_a_student_and_a_column_an_exercise():
+    marks = {
+        "ada": {"length_mask": Mark(3, 3, False, False), "essay": Mark(0, 4, True, True)},
+        "bela": None,
+        "chen": {"length_mask": Mark(1.5, 3, False, False), "essay": Mark(2, 4, False, True)},
+        "dana": {"length_mask": Mark(0, 3, False, False), "essay": Mark(2, 4, True, True)},
+    }
+    assert table_of_marks(marks).splitlines() == [
+        "         length  automatic",
+        "student    mask      total    essay  total",
+        "           of 3       of 3     of 4   of 7",
+        "──────────────────────────────────────────",
+        "ada           3          3  to mark  3 + ?",
+        "bela          –          –        –      –",
+        "chen        1.5        1.5        2    3.5",
+        "dana          0          0      2 ?  2 + ?",
+    ]
