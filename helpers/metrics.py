@@ -18,4 +18,4 @@ def exact_match(predicted: Int[Tensor, "batch length"], target: Int[Tensor, "bat
         raise ValueError(
             f"predicted and target must have shape (batch, length), neither of them 0, not {tuple(predicted.shape)}"
         )
-    return (predicted == target).all(dim=1).float().mean().item()
+    return (predicted == target).all(dim=1).sum().item() / len(target)

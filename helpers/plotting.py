@@ -6,7 +6,7 @@ what there is to see.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 from jaxtyping import Float
@@ -22,6 +22,7 @@ VALUE = "#009E73"  # green
 OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")  # purple, orange, sky blue, black
 
 HEATMAP = "Blues"  # one hue from white to dark: reads the same in grey and for every kind of sight
+GRID = "#DDDDDD"
 
 _STYLE = {
     "figure.dpi": 80,
@@ -105,6 +106,31 @@ def plot_attention_grid(
     return figure
 
 
+def draw_boxes(
+    ax: Axes, boxes: Mapping[str, tuple[float, float, str, str]], arrows: Sequence[tuple[str, str, str]]
+) -> Axes:
+    """Draw a diagram: each box is (x, y, text, colour) under a name of its own, each arrow (from, to, colour).
+
+    Raises:
+        ValueError: if an arrow names a box that isn't there.
+    """
+    unknown = {name for source, target, _ in arrows for name in (source, target)} - set(boxes)
+    if unknown:
+        raise ValueError(f"arrows must go from box to box, but there is no box named {sorted(unknown)[0]!r}")
+    drawn = {}
+    for name, (x, y, text, colour) in boxes.items():
+        frame = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
+        drawn[name] = ax.text(x, y, text, color=colour, ha="center", va="center", bbox=frame, zorder=2)
+    for source, target, colour in arrows:
+        ends = {"patchA": drawn[source].get_bbox_patch(), "patchB": drawn[target].get_bbox_patch()}
+        style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "shrinkA": 2, "shrinkB": 2, **ends}
+        ax.annotate("", xy=boxes[target][:2], xytext=boxes[source][:2], arrowprops=style, zorder=1)
+    x, y = zip(*((x, y) for x, y, _, _ in boxes.values()), strict=True)
+    ax.set(xlim=(min(x) - 0.7, max(x) + 0.7), ylim=(min(y) - 0.35, max(y) + 0.35))
+    ax.axis("off")
+    return ax
+
+
 def show(figure: Figure, caption: str) -> None:
     """Put a figure into the notebook, and under it a caption that says in words what there is to see.
 
@@ -128,16 +154,21 @@ def _draw_heatmap(ax, weights, source_tokens, target_tokens, title, numbers) -> 
     values = weights.detach().float().cpu().numpy()
     ax.imshow(values, cmap=HEATMAP, vmin=0.0, vmax=1.0, aspect="equal")
     slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, source_tokens)) > 4 else {}
-    ax.set_xticks(range(len(source_tokens)), labels=source_tokens, **slanted)
-    ax.set_yticks(range(len(target_tokens)), labels=target_tokens)
-    ax.tick_params(length=0)
+    # A token with dollar signs is a token, not a formula.
+    ax.set_xticks(range(len(source_tokens)), labels=source_tokens, parse_math=False, **slanted)
+    ax.set_yticks(range(len(target_tokens)), labels=target_tokens, parse_math=False)
+    # Thin lines between the cells lead the eye from a row to its column.
+    ax.set_xticks([column - 0.5 for column in range(len(source_tokens) + 1)], minor=True)
+    ax.set_yticks([row - 0.5 for row in range(len(target_tokens) + 1)], minor=True)
+    ax.grid(which="minor", color=GRID, linewidth=0.5)
+    ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlabel("source (keys)", color=KEY)
     ax.set_ylabel("target (queries)", color=QUERY)
     ax.set_title(title or "", loc="left")
     if numbers:
         for (row, column), value in _cells(values):
-            ink = "white" if value > 0.5 else "black"
+            ink = "white" if value > 0.715 else "black"  # whichever stands out more from the blue
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=9)
 
 
@@ -154,6 +185,8 @@ def _heatmap_size(source_tokens: Sequence[str], target_tokens: Sequence[str]) ->
 
 
 def _require_fit(weights: Tensor, source_tokens: Sequence[str], target_tokens: Sequence[str]) -> None:
+    if not isinstance(weights, Tensor):
+        raise ValueError(f"weights must be a tensor, not {type(weights).__name__}")
     if weights.dim() != 2 or tuple(weights.shape) != (len(target_tokens), len(source_tokens)):
         raise ValueError(
             f"weights must have shape ({len(target_tokens)}, {len(source_tokens)}), a row for each target token and a "

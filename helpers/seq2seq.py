@@ -15,23 +15,36 @@ from helpers.attention import masked_softmax
 
 
 class Encoder(nn.Module):
-    """A GRU over the embedded source."""
+    """A GRU over the embedded source.
 
-    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
+    With `bidirectional`, one GRU reads forwards and another backwards, each of half the hidden size, and what they
+    know is put side by side: the output for a token then knows what comes before it and what comes after.
+
+    Source: for reading both ways, Bahdanau, Cho and Bengio (2015), section 3.2.
+    Raises:
+        ValueError: if `hidden_dim` is odd, and so can't be shared by two directions.
+    """
+
+    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int, bidirectional: bool = False):
         super().__init__()
+        if bidirectional and hidden_dim % 2:
+            raise ValueError(f"hidden_dim must be even for two directions, not {hidden_dim}")
         self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.rnn = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.rnn = nn.GRU(
+            embed_dim, hidden_dim // 2 if bidirectional else hidden_dim, batch_first=True, bidirectional=bidirectional
+        )
 
     def forward(
         self, encoder_x: Int[Tensor, "batch source"]
     ) -> tuple[Float[Tensor, "batch source hidden"], Float[Tensor, "1 batch hidden"]]:
-        """The state after every source token, and the last of them.
+        """The output for every source token, and the state after the whole source.
 
         Raises:
             ValueError: if `encoder_x` is not `(batch, source)` token ids of the vocabulary.
         """
         _require_ids("encoder_x", encoder_x, self.embedding.num_embeddings)
-        return self.rnn(self.embedding(encoder_x))
+        encoder_out, state = self.rnn(self.embedding(encoder_x))  # state: (directions, batch, hidden / directions)
+        return encoder_out, state.transpose(0, 1).reshape(1, len(encoder_x), -1)
 
 
 class LuongDecoder(nn.Module):
@@ -81,7 +94,7 @@ class LuongDecoder(nn.Module):
 class Seq2Seq(nn.Module):
     """An encoder and a decoder that starts from the encoder's last state, then one linear layer to the vocabulary."""
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, hidden_dim: int, vocab_size: int):
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, vocab_size: int, hidden_dim: int):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder

@@ -31,13 +31,12 @@ def device() -> torch.device:
 
 @dataclass
 class History:
-    """What `fit` saw: one entry a list for each time it looked."""
+    """What `fit` saw: in each list, one entry for each time that it looked."""
 
     steps: list[int] = field(default_factory=list)  # training steps done
     losses: list[float] = field(default_factory=list)  # mean training loss since the entry before
     scores: list[float] = field(default_factory=list)  # what `evaluate` returned; empty without it
     seconds: list[float] = field(default_factory=list)  # since the start
-    stopped_early: bool = False  # whether `stop_at` was reached
 
 
 def fit(
@@ -66,8 +65,9 @@ def fit(
         every: how many steps lie between two looks at the model.
 
     Raises:
-        ValueError: if `steps` or `every` is less than 1, or `stop_at` is given without `evaluate`.
-        FloatingPointError: if the loss is no longer a finite number. The model is as it was before that step.
+        ValueError: if `steps` or `every` is less than 1, `stop_at` is given without `evaluate`, or `loss` doesn't
+            return a single number.
+        FloatingPointError: if the loss or the gradient is no longer finite. The model is as it was before that step.
     Source: Smith and Topin (2018) for the one-cycle learning rate; Pascanu et al. (2013) for clipping by norm.
     """
     if steps < 1 or every < 1:
@@ -86,34 +86,38 @@ def fit(
         model.train()
         for step in bar:
             value = loss(model, *(tensor.to(where) for tensor in next_batch()))
-            recent.append(value.item())
-            if not math.isfinite(recent[-1]):
-                raise FloatingPointError(
-                    f"the loss is {recent[-1]} at step {step}: try a smaller max_lr than {max_lr}, and look for a "
-                    "division by zero or a softmax over a row without a key"
-                )
+            if value.dim():
+                raise ValueError(f"loss must return a single number, not a tensor of shape {tuple(value.shape)}")
             optimizer.zero_grad()
             value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+            _require_finite(value.item(), norm.item(), step, max_lr)
             optimizer.step()
             schedule.step()
-            if step % every and step < steps:
-                continue
-            history.steps.append(step)
-            history.losses.append(sum(recent) / len(recent))
-            recent.clear()
-            bar.set_postfix(loss=f"{history.losses[-1]:.3f}")
-            if evaluate is not None:
-                history.scores.append(_score(model, evaluate))
-                bar.set_postfix(loss=f"{history.losses[-1]:.3f}", score=f"{history.scores[-1]:.3f}")
-            history.seconds.append(time.perf_counter() - start)
-            if stop_at is not None and history.scores[-1] >= stop_at:
-                history.stopped_early = step < steps
-                break
+            recent.append(value.item())
+            if step % every == 0 or step == steps:
+                history.steps.append(step)
+                history.losses.append(sum(recent) / len(recent))
+                recent.clear()
+                if evaluate is not None:
+                    history.scores.append(_score(model, evaluate))
+                history.seconds.append(time.perf_counter() - start)
+                bar.set_postfix(loss=history.losses[-1], **({"score": history.scores[-1]} if history.scores else {}))
+                if stop_at is not None and history.scores[-1] >= stop_at:
+                    break
     finally:
         bar.close()
         model.train(was_training)
     return history
+
+
+def _require_finite(loss: float, gradient_norm: float, step: int, max_lr: float) -> None:
+    for name, number in (("loss", loss), ("gradient", gradient_norm)):
+        if not math.isfinite(number):
+            raise FloatingPointError(
+                f"the {name} is {number} at step {step}: try a smaller max_lr than {max_lr}, and look for a division "
+                "by zero, or a softmax over a row that has no key"
+            )
 
 
 def _score(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:

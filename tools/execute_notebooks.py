@@ -10,7 +10,9 @@ for path in map(Path, sys.argv[1:]):
     print(path, flush=True)
     notebook = nbformat.read(path, as_version=4)
     # No times and no Python version in the file: they would differ from run to run and from machine to machine.
-    client = NotebookClient(notebook, record_timing=False, resources={"metadata": {"path": str(path.parent)}})
+    # A progress bar's refreshes are kept as they end up on the screen, not one after the other.
+    where = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, record_timing=False, coalesce_streams=True, resources=where)
     client.execute()
     notebook.metadata.language_info = {"name": "python"}
     nbformat.write(notebook, path)

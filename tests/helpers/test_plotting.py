@@ -1,0 +1,201 @@
+"""Heatmaps with their words on, on one scale, without pyplot's global figures."""
+
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from helpers.plotting import (
+    KEY,
+    OTHERS,
+    QUERY,
+    VALUE,
+    draw_boxes,
+    plot_attention,
+    plot_attention_grid,
+    show,
+    subplots,
+)
+
+SOURCE, TARGET = ("the", "red", "car"), ("voiture", "rouge")
+WEIGHTS = torch.tensor([[0.1, 0.2, 0.7], [0.0, 0.9, 0.1]])  # (target, source)
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_in_pyplot():
+    before = plt.get_fignums()
+    yield
+    assert plt.get_fignums() == before
+
+
+def words(labels):
+    return tuple(label.get_text() for label in labels)
+
+
+def drawn(ax):
+    """The matrix in a picture as a reader sees it: its first row is the one at the top."""
+    (image,) = ax.images
+    bottom, top = ax.get_ylim()
+    assert bottom > top, "row 0 must be at the top"
+    assert image.origin == "upper"
+    return np.asarray(image.get_array())
+
+
+def test_rows_are_target_tokens_from_the_top_and_columns_are_source_tokens():
+    ax = plot_attention(WEIGHTS, SOURCE, TARGET)
+    assert np.array_equal(drawn(ax), WEIGHTS.numpy())
+    assert "source" in ax.get_xlabel() and "target" in ax.get_ylabel()
+
+
+@pytest.mark.parametrize("length", [1, 2, 13, 40])
+def test_every_tick_is_labelled_at_its_own_cell(length):
+    source, target = [f"s{i}" for i in range(length)], [f"t{i}" for i in range(length + 1)]
+    ax = plot_attention(torch.full((length + 1, length), 1 / length), source, target)
+    ax.figure.draw_without_rendering()
+    assert ax.get_xticks().tolist() == list(range(length)) and words(ax.get_xticklabels()) == tuple(source)
+    assert ax.get_yticks().tolist() == list(range(length + 1)) and words(ax.get_yticklabels()) == tuple(target)
+
+
+def test_repeated_tokens_keep_a_column_each():
+    ax = plot_attention(torch.eye(3), ["A", "A", "B"], ["B", "A", "A"])
+    assert words(ax.get_xticklabels()) == ("A", "A", "B") and words(ax.get_yticklabels()) == ("B", "A", "A")
+
+
+def test_the_colour_scale_runs_from_0_to_1_whatever_the_weights():
+    for scale in (0.01, 1.0):
+        ax = plot_attention(scale * WEIGHTS, SOURCE, TARGET)
+        assert ax.images[0].get_clim() == (0.0, 1.0)
+        assert len(ax.figure.axes) == 2  # the picture and its scale
+        assert ax.figure.axes[1].get_ylabel() == "attention weight"
+
+
+def test_a_token_with_dollar_signs_is_not_read_as_a_formula():
+    ax = plot_attention(torch.eye(2), ["$x_1$", "$\\oops$"], ["$", "a$b$c"])
+    ax.figure.draw_without_rendering()  # a formula with an unknown command would fail here
+    assert words(ax.get_xticklabels()) == ("$x_1$", "$\\oops$")
+
+
+def test_an_axes_that_is_given_is_drawn_on():
+    figure, (left, right) = subplots(1, 2)
+    assert plot_attention(WEIGHTS, SOURCE, TARGET, ax=right, title="right") is right
+    assert not left.images and len(right.images) == 1 and right.figure is figure
+    assert right.get_title(loc="left") == "right"
+
+
+def test_a_pyplot_axes_that_is_not_current_is_drawn_on_too():
+    figure, (first, second) = plt.subplots(1, 2)
+    plt.sca(first)
+    plot_attention(WEIGHTS, SOURCE, TARGET, ax=second)
+    assert not first.images and second.images and plt.gca() is first
+    plt.close(figure)
+
+
+def test_numbers_show_each_weight_in_its_cell_in_readable_ink():
+    ax = plot_attention(WEIGHTS, SOURCE, TARGET, numbers=True)
+    written = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert written[(2, 0)] == ("0.70", "black") and written[(1, 1)] == ("0.90", "white") and len(written) == 6
+    assert not plot_attention(WEIGHTS, SOURCE, TARGET).texts
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 0.5, 0.61, 0.71, 0.72, 0.8, 1.0])
+def test_numbers_contrast_with_their_cell_as_the_web_guidelines_ask(value):
+    ax = plot_attention(torch.full((1, 1), value), ["s"], ["t"], numbers=True)
+    channels = np.array(ax.images[0].to_rgba(np.array([[value]]))[0, 0, :3], dtype=float)
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    ink = 1.0 if ax.texts[0].get_color() == "white" else 0.0
+    lighter, darker = max(ink, luminance), min(ink, luminance)
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5  # WCAG 2.1, success criterion 1.4.3
+
+
+def test_weights_that_need_gradients_or_half_precision_are_drawn():
+    ax = plot_attention(WEIGHTS.clone().requires_grad_(), SOURCE, TARGET)
+    assert np.array_equal(drawn(ax), WEIGHTS.numpy())
+    ax = plot_attention(WEIGHTS.bfloat16(), SOURCE, TARGET)
+    assert np.allclose(drawn(ax), WEIGHTS.numpy(), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        (WEIGHTS.T, r"not \(3, 2\)"),
+        (WEIGHTS[None], r"not \(1, 2, 3\)"),
+        (WEIGHTS[:, :2], r"not \(2, 2\)"),
+        (WEIGHTS.tolist(), "not list"),
+    ],
+    ids=["transposed", "with a batch", "a token too many", "a list"],
+)
+def test_weights_that_do_not_fit_the_tokens_are_refused(weights, found, as_a_user):
+    with pytest.raises(ValueError, match=f"weights must .*{found}"):
+        plot_attention(weights, SOURCE, TARGET)
+    with pytest.raises(ValueError, match=f"weights must .*{found}"):
+        plot_attention_grid([weights], [SOURCE], [TARGET], ["one"])
+
+
+def test_a_grid_has_one_picture_each_and_one_scale_for_all():
+    shapes = [(2, 3), (4, 2), (3, 3), (1, 1)]
+    figure = plot_attention_grid(
+        [torch.rand(shape) for shape in shapes],
+        [[f"s{i}" for i in range(columns)] for _, columns in shapes],
+        [[f"t{i}" for i in range(rows)] for rows, _ in shapes],
+        list("abcd"),
+        columns=3,
+    )
+    pictures = [ax for ax in figure.axes if ax.get_xlabel()]
+    scales = [ax for ax in figure.axes if ax.get_ylabel() == "attention weight"]
+    assert [ax.get_title(loc="left") for ax in pictures] == list("abcd")
+    assert [drawn(ax).shape for ax in pictures] == shapes
+    assert {ax.images[0].get_clim() for ax in pictures} == {(0.0, 1.0)}
+    assert len(scales) == 1 and len(figure.axes) == 5  # the two places left over are empty
+
+
+def test_a_grid_needs_one_entry_for_each_picture():
+    with pytest.raises(ValueError, match="one entry for each picture, but have 2, 2, 1 and 2"):
+        plot_attention_grid([WEIGHTS, WEIGHTS], [SOURCE, SOURCE], [TARGET], ["a", "b"])
+    with pytest.raises(ValueError, match="one entry for each picture, but have 0, 0, 0 and 0"):
+        plot_attention_grid([], [], [], [])
+
+
+def test_query_key_and_value_have_a_colour_each_that_nothing_else_has():
+    assert len({to_hex(colour) for colour in (QUERY, KEY, VALUE, *OTHERS)}) == 7
+    ax = plot_attention(WEIGHTS, SOURCE, TARGET)
+    assert (ax.xaxis.label.get_color(), ax.yaxis.label.get_color()) == (KEY, QUERY)
+
+
+def test_boxes_stand_where_they_are_put_and_arrows_join_them():
+    _, ax = subplots()
+    assert draw_boxes(ax, {"a": (0.0, 0.0, "query", QUERY), "b": (2.0, 1.0, "key", KEY)}, [("a", "b", QUERY)]) is ax
+    boxes = {text.get_text(): (text.get_position(), text.get_color()) for text in ax.texts if text.get_text()}
+    assert boxes == {"query": ((0, 0), QUERY), "key": ((2, 1), KEY)}
+    (arrow,) = [text for text in ax.texts if not text.get_text()]
+    assert arrow.xy == (2, 1) and arrow.get_position() == (0, 0)
+
+
+def test_an_arrow_to_a_box_that_is_not_there_is_refused():
+    _, ax = subplots()
+    with pytest.raises(ValueError, match="there is no box named 'c'"):
+        draw_boxes(ax, {"a": (0.0, 0.0, "query", QUERY)}, [("a", "c", QUERY)])
+
+
+def test_show_gives_the_picture_a_caption_that_is_also_its_text_alternative(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: shown.append((args[0], kwargs)))
+    show(plot_attention(WEIGHTS, SOURCE, TARGET).figure, "Rows look left.")
+    (picture, options), (caption, _) = shown
+    assert picture["image/png"].startswith(b"\x89PNG") and picture["text/plain"] == "[picture: Rows look left.]"
+    assert options["metadata"]["image/png"]["alt"] == "Rows look left."
+    assert caption.data == "*Rows look left.*"
+
+
+def test_it_works_without_a_display_and_without_pyplot():
+    code = (
+        "import sys, torch; from helpers.plotting import plot_attention\n"
+        "plot_attention(torch.eye(2), ['a', 'b'], ['b', 'a']).figure.draw_without_rendering()\n"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
