@@ -72,7 +72,7 @@ def plot_attention(
 
 
 def plot_attention_grid(
-    weights: Sequence[Float[Tensor, "target source"]],
+    weights: Sequence[Float[Tensor, "_ _"]],  # each (target, source), of sizes of its own
     source_tokens: Sequence[Sequence[str]],
     target_tokens: Sequence[Sequence[str]],
     titles: Sequence[str],

@@ -7,6 +7,8 @@ from helpers.checks.engine import examine, find_exercise
 from tests.checks.answers_lab01_masked_softmax import BANK
 from tests.checks.hidden import run_hidden_tests
 
+pytestmark = pytest.mark.filterwarnings("ignore:I am only a student")
+
 RIGHT = [answer for answer in BANK if answer.is_right]
 WRONG = [answer for answer in BANK if not answer.is_right]
 SEEDS = range(3)
