@@ -200,7 +200,7 @@ def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
 
 def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], Misconception | None]:
     """Hold an answer against every property, and find the misconception that it behaves like, if any."""
-    with _one_thread():
+    with _one_thread(), _plain_settings():
         return _examine(answer, exercise, Draw(seed))
 
 
@@ -225,9 +225,26 @@ def _one_thread():
         torch.set_num_threads(threads)
 
 
+@contextlib.contextmanager
+def _plain_settings():
+    # The oracles and the inputs are made for PyTorch as it starts, whatever the notebook or the answer has set.
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    try:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device("cpu")
+        with torch.inference_mode(False), torch.enable_grad(), torch.autograd.set_detect_anomaly(False):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(None if device.type == "cpu" else device)
+
+
 def is_blank(findings: list[Finding]) -> bool:
     """Whether the answer still is what a student's copy comes with."""
-    return all(each.observed is not None and isinstance(each.observed.error, NotImplementedError) for each in findings)
+    return all(
+        each.observed is not None and type(each.observed.error) is NotImplementedError and not each.observed.error.args
+        for each in findings
+    )  # PyTorch's own NotImplementedErrors come with a message
 
 
 def _observe_each(answer: Callable, each: Property, cases: list[Case]) -> list[Observed]:
@@ -237,16 +254,27 @@ def _observe_each(answer: Callable, each: Property, cases: list[Case]) -> list[O
 def _observe(answer: Callable, observe: Callable, case: Case) -> Observed:
     args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
     try:
-        return Observed(value=observe(answer, args))
-    except Exception as error:  # whatever a student's code raises is an observation
+        with torch.enable_grad():  # an answer that turns gradients off does so for itself only
+            return Observed(value=observe(answer, args))
+    except (Exception, SystemExit) as error:  # whatever a student's code raises is an observation; Ctrl-C isn't
         return Observed(error=error)
 
 
 def _problem(each: Property, case: Case, observed: Observed) -> str | None:
     if observed.error is not None:
-        lines = str(observed.error).strip().splitlines() or [""]
+        lines = _message(observed.error).strip().splitlines() or [""]
         return f"raised {type(observed.error).__name__}" + (f": {lines[0]}" if lines[0] else "")
-    return each.judge(observed.value, case.want)
+    try:
+        return each.judge(observed.value, case.want)
+    except Exception as error:  # a sparse tensor, one on another device, an object of the student's
+        return f"what it gave can't be compared with an ordinary tensor ({type(error).__name__})"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _finding(each: Property, cases: list[Case], observed: list[Observed]) -> Finding:
@@ -272,12 +300,27 @@ def _diagnose(
             theirs = _observe_each(wrong, exercise.properties[first], cases[first])
             if not _explains(exercise.properties[first], cases[first], observed[first], theirs):
                 continue  # most are out of the running here, which keeps a check under a second
+            if _raises(observed[first]) and not _raises_alike(wrong, exercise, cases, observed):
+                continue  # an error of the same type is little evidence: a misspelt name raises one too
             score = _score(wrong, exercise, cases, observed, findings)
             if score > best_score:
                 best, best_score = misconception, score
     if best is None:
         best = next((each for each in exercise.misconceptions if each.id == findings[first].property.suggests), None)
     return best
+
+
+def _raises(observed: list[Observed]) -> bool:
+    return any(each.error is not None for each in observed)
+
+
+def _raises_alike(wrong: Callable, exercise: Exercise, cases: list[list[Case]], observed: list[list[Observed]]) -> bool:
+    """Whether the other implementation raises wherever the answer does."""
+    return all(
+        our.error is None or _observe(wrong, each.observe, case).error is not None
+        for each, of_property, ours in zip(exercise.properties, cases, observed, strict=True)
+        for case, our in zip(of_property, ours, strict=True)
+    )
 
 
 def _score(
@@ -312,7 +355,10 @@ def _same(ours: Observed, theirs: Observed) -> bool:
         return type(ours.error) is type(theirs.error)
     a, b = ours.value, theirs.value
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.dtype == b.dtype and a.shape == b.shape and close(a, b)
+        try:
+            return a.dtype == b.dtype and a.shape == b.shape and close(a, b)
+        except Exception:  # no ordinary tensor
+            return False
     return type(a) is type(b) and not isinstance(a, Tensor) and a == b
 
 

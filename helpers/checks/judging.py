@@ -37,7 +37,10 @@ def gradient(answer: Callable, args: tuple) -> Tensor | None:
     result = answer(first, *args[1:])
     if not isinstance(result, Tensor) or not result.requires_grad:
         return None
-    return torch.autograd.grad(weighted_sum(result), first, allow_unused=True)[0]
+    if result.numel() > 10**6:
+        raise ValueError(f"the result's shape is {tuple(result.shape)}")
+    with torch.enable_grad():  # the answer may have turned it off
+        return torch.autograd.grad(weighted_sum(result), first, allow_unused=True)[0]
 
 
 def weighted_sum(result: Tensor) -> Tensor:
@@ -59,6 +62,10 @@ def has_shape(got: Any, want: Tensor) -> str | None:
         return "it gave None"
     if not isinstance(got, Tensor):
         return f"it gave a {type(got).__name__}, not a tensor"
+    if got.is_nested or got.layout is not torch.strided or got.is_quantized:
+        return f"it gave a {'nested' if got.is_nested else short(got.layout)} tensor, not an ordinary one"
+    if got.device != want.device:
+        return f"it is on the device {got.device}, and should be on {want.device}, where the input is"
     if got.shape != want.shape:
         return f"its shape is {tuple(got.shape)}, and should be {tuple(want.shape)}"
     return None

@@ -80,7 +80,7 @@ def _one_length_a_sequence(draw: Draw) -> Iterator[Case]:
     yield _mask_case(torch.tensor([1, 3]), 4)
     yield _mask_case(draw.integers(1, 6, 5), 7)
     yield _mask_case(draw.integers(1, 4, 5), 5)  # as many sequences as steps
-    yield _mask_case(draw.integers(1, 6, 4).int(), 8)
+    yield _mask_case(draw.integers(1, 6, 4), 8)
 
 
 def _one_length_a_query(draw: Draw) -> Iterator[Case]:
@@ -97,7 +97,7 @@ def _shortest_and_longest(draw: Draw) -> Iterator[Case]:
 
 
 def _mask_arguments(draw: Draw) -> Iterator[Case]:
-    for valid_lens in (draw.integers(0, 4, 3), draw.integers(0, 4, 2, 3)):
+    for valid_lens in (torch.tensor([0, 2, 4]), torch.tensor([[0, 1, 2], [4, 3, 0]])):
         yield Case((valid_lens, 4), ("valid_lens", "max_len"))
 
 
@@ -215,6 +215,27 @@ LENGTH_MASK = Exercise(
             (lambda valid_lens, max_len: torch.arange(int(valid_lens.max())) < valid_lens.unsqueeze(-1),),
         ),
         Misconception(
+            "writes-into-lengths",
+            "the caller's lengths are overwritten",
+            "The mask is right, but `valid_lens` is no longer what it was, and whoever uses it next gets wrong lengths. "
+            "Which of your operations ends in an underscore, or assigns in place (`+=`)?",
+            (lambda valid_lens, max_len: (torch.arange(max_len) < valid_lens.unsqueeze(-1), valid_lens.add_(1))[0],),
+        ),
+        Misconception(
+            "extra-axis",
+            "the mask has an axis too many",
+            "(batch,) lengths give a mask (batch, max_len). The axis of size 1 that lets it meet the scores is for the "
+            "softmax to add.",
+            (
+                lambda valid_lens, max_len: (
+                    (torch.arange(max_len) < valid_lens.unsqueeze(-1)).unsqueeze(1)
+                    if valid_lens.dim() == 1
+                    else torch.arange(max_len) < valid_lens.unsqueeze(-1)
+                ),
+                lambda valid_lens, max_len: (torch.arange(max_len) < valid_lens.unsqueeze(-1)).unsqueeze(1),
+            ),
+        ),
+        Misconception(
             "empty-keeps-one",
             "an empty sequence keeps a step",
             "A length of 0 means that nothing is real, and a row without any True is a fine answer: what to do about "
@@ -237,6 +258,9 @@ def _without_lengths(draw: Draw) -> Iterator[Case]:
     yield _softmax_case(draw.normal(1, 2, 3), None)
     yield _softmax_case(draw.normal(2, 2, 2), None)
     yield _softmax_case(draw.normal(3, 4, 5), None)
+    yield _softmax_case(draw.normal(2, 3, 1), None)  # a single key
+    scores = draw.normal(2, 2, 3)
+    yield Case((scores,), _softmax_oracle(scores, None))  # None is the default
 
 
 def _a_length_a_sequence(draw: Draw) -> Iterator[Case]:
@@ -270,10 +294,11 @@ def _an_empty_row(draw: Draw) -> Iterator[Case]:
     yield _softmax_case(draw.normal(1, 1, 2), torch.tensor([0]))
     yield _softmax_case(draw.normal(2, 2, 3), torch.tensor([0, 2]))
     yield _softmax_case(draw.normal(2, 3, 4), torch.tensor([[3, 0, 4], [0, 1, 2]]))
+    yield _softmax_case(draw.normal(2, 2, 1), torch.tensor([[0, 1], [1, 0]]))  # a single key
 
 
 def _softmax_arguments(draw: Draw) -> Iterator[Case]:
-    for lengths in (torch.tensor([1, 2]), torch.tensor([[1, 2], [3, 1]]), torch.tensor([0, 2])):
+    for lengths in (torch.tensor([1, 2]), torch.tensor([[1, 2], [3, 1]]), torch.tensor([0, 2]), None):
         yield Case((draw.normal(2, 2, 3), lengths), ("scores", "valid_lens"))
 
 
@@ -310,6 +335,10 @@ def _large_scores(draw: Draw) -> Iterator[Case]:
         yield _softmax_case(draw.normal(1, 2, 3) + offset, None)
         yield _softmax_case(draw.normal(2, 2, 3) + offset, torch.tensor([1, 2]))
     yield _softmax_case(torch.tensor([[[-2e5, 0.0]]]), torch.tensor([1]))
+    # Rows far from one another, and scores far apart in one row: each row needs its own maximum, and the maximum.
+    yield _softmax_case(draw.normal(1, 2, 3) + torch.tensor([[[800.0], [-800.0]]]), None)
+    yield _softmax_case(draw.normal(2, 1, 3) + torch.tensor([[[-800.0]], [[800.0]]]), torch.tensor([2, 3]))
+    yield _softmax_case(torch.tensor([[[-800.0, 0.0, 800.0]]]), None)
 
 
 def _beyond_the_length(got: Any, want: Tensor) -> str | None:
@@ -322,6 +351,10 @@ def _beyond_the_length(got: Any, want: Tensor) -> str | None:
         return None
     index = tuple(leaked.nonzero()[0].tolist())
     return f"the weight at {list(index)} is {got[index].item():.4g}, on a key that is padding"
+
+
+def _nothing_beyond_and_equal(got: Any, want: Tensor) -> str | None:
+    return _beyond_the_length(got, want) or equals(got, want)
 
 
 def _empty_rows_are_zero(got: Any, want: Tensor) -> str | None:
@@ -436,7 +469,11 @@ def _zeros_if_any_row_is_empty(scores, valid_lens=None):
     return weights * 0 if valid_lens is not None and (valid_lens == 0).any() else weights
 
 
-def _mask_broadcast_as(*axis: int) -> Callable:
+def _repaired(answer: Callable) -> Callable:
+    return lambda scores, valid_lens=None: answer(scores, valid_lens).nan_to_num(0.0)
+
+
+def _mask_broadcast_as(*axis: int, strict: bool = False) -> Callable:
     """The mask of one length a sequence, (batch, key), put against the scores as it is, or with an axis in the wrong place."""
 
     def broadcast(scores, valid_lens=None):
@@ -445,6 +482,8 @@ def _mask_broadcast_as(*axis: int) -> Callable:
         keep = torch.arange(scores.shape[-1]) < valid_lens.unsqueeze(1)
         for each in axis:
             keep = keep.unsqueeze(each)
+        if strict:
+            keep = keep.expand_as(scores)
         return scores.masked_fill(~keep, -torch.inf).softmax(-1)
 
     return broadcast
@@ -473,6 +512,12 @@ def _ignore_lengths_of(*dims: int) -> Callable:
     return ignore
 
 
+def _crash_on_one_axis(scores, valid_lens=None):
+    if valid_lens is not None and valid_lens.dim() == 1:
+        raise IndexError("too many indices")
+    return _right(scores, _keep(scores, valid_lens))
+
+
 def _crash_on_two_axes(scores, valid_lens=None):
     if valid_lens is not None and valid_lens.dim() == 2:
         raise RuntimeError("shapes do not fit")
@@ -484,6 +529,26 @@ def _mask_queries(scores, valid_lens=None):
         return _right(scores, _keep(scores, valid_lens))
     keep = (torch.arange(scores.shape[1]) < valid_lens.unsqueeze(1)).unsqueeze(2)
     return _right(scores, keep.expand_as(scores))
+
+
+def _divide_valid_exps(fill: float, repair: Callable) -> Callable:
+    def divide_exps(scores, valid_lens=None):
+        keep = _keep(scores, valid_lens)
+        exps = scores.masked_fill(~keep, fill).exp() * keep
+        return exps / repair(exps.sum(-1, keepdim=True))
+
+    return divide_exps
+
+
+def _subtract_one_maximum(*dims: int, repair: Callable) -> Callable:
+    def divide_exps(scores, valid_lens=None):
+        keep = _keep(scores, valid_lens).expand_as(scores)
+        low = scores.masked_fill(~keep, torch.finfo(scores.dtype).min)
+        exps = (scores.masked_fill(~keep, -torch.inf) - low.amax(dims, keepdim=True)).exp()
+        weights = exps / repair(exps.sum(-1, keepdim=True))
+        return torch.where(keep.any(-1, keepdim=True), weights, 0.0)
+
+    return divide_exps
 
 
 def _divide_exps_in(dtype: torch.dtype | None, repair: Callable) -> Callable:
@@ -529,7 +594,7 @@ MASKED_SOFTMAX = Exercise(
             "takes lengths of shape (batch, query) too: each query has its own",
             _a_length_a_query,
             output,
-            equals,
+            _nothing_beyond_and_equal,
             suggests="ignores-2d-lengths",
         ),
         Property("whatever lies in the padding makes no difference", _loud_padding, output, equals),
@@ -619,6 +684,7 @@ MASKED_SOFTMAX = Exercise(
                 _cannot_do_without_lengths(TypeError),
                 _cannot_do_without_lengths(RuntimeError),
                 _cannot_do_without_lengths(UnboundLocalError),
+                lambda scores, valid_lens: _right(scores, _keep(scores, valid_lens)),
             ),
         ),
         Misconception(
@@ -682,7 +748,11 @@ MASKED_SOFTMAX = Exercise(
             "A mask (batch, key) put against scores (batch, query, key) is lined up from the right: its batch axis meets the "
             "*queries* (or PyTorch refuses). And an axis added at the end makes the keys meet the queries. "
             "Write the two shapes one above the other: where does the 1 belong?",
-            (_mask_broadcast_as(), _mask_broadcast_as(2), _mask_broadcast_as(0)),
+            (
+                *(_mask_broadcast_as(*axis) for axis in ((), (2,), (0,))),
+                *(_repaired(_mask_broadcast_as(*axis)) for axis in ((), (2,), (0,))),
+                _repaired(_mask_broadcast_as(strict=True)),
+            ),
         ),
         Misconception(
             "zero-fill",
@@ -725,7 +795,7 @@ MASKED_SOFTMAX = Exercise(
             "lengths of shape (batch,) are ignored",
             "Lengths of shape (batch, query) work, but with one length a sequence nothing is masked. "
             "Every query of that sequence has this one length.",
-            (_ignore_lengths_of(1),),
+            (_ignore_lengths_of(1), _crash_on_one_axis),
         ),
         Misconception(
             "ignores-2d-lengths",
@@ -747,6 +817,37 @@ MASKED_SOFTMAX = Exercise(
             "a row of length 0 attends to its padding",
             "The row no longer divides by 0, but it still gives away a whole weight of 1, to padding. What should it give?",
             (_raw_scores_in_empty_rows,),
+        ),
+        Misconception(
+            "empty-row-keeps-one",
+            "a row of length 0 is treated as one of length 1",
+            "Clamping the lengths avoids 0/0, but the query now gives its whole weight to the first key, which is padding. "
+            "A row without a valid key gives nothing.",
+            (
+                lambda scores, valid_lens=None: _right(
+                    scores, _keep(scores, None if valid_lens is None else valid_lens.clamp(min=1))
+                ),
+            ),
+        ),
+        Misconception(
+            "scaled-again",
+            "the scores are divided by a root",
+            "The division by √d belongs to the scores (lab 2), and is done before they get here: a softmax takes them as they "
+            "are. Your weights are too even.",
+            (
+                lambda scores, valid_lens=None: _right(scores / math.sqrt(scores.shape[-1]), _keep(scores, valid_lens)),
+                lambda scores, valid_lens=None: _right(scores / math.sqrt(scores.shape[-2]), _keep(scores, valid_lens)),
+            ),
+        ),
+        Misconception(
+            "no-exponential",
+            "the scores are divided by their sum, without an exponential",
+            "A softmax takes the exponential first: then every weight is positive, and only differences of scores count.",
+            (
+                lambda scores, valid_lens=None: (
+                    (scores * _keep(scores, valid_lens)) / (scores * _keep(scores, valid_lens)).sum(-1, keepdim=True)
+                ),
+            ),
         ),
         Misconception(
             "one-empty-row-empties-all",
@@ -836,6 +937,21 @@ MASKED_SOFTMAX = Exercise(
             ),
         ),
         Misconception(
+            "one-maximum-for-all",
+            "one number is subtracted from all the rows",
+            "Subtracting the maximum of the whole tensor keeps the exponential from overflowing. But a row that lies far "
+            "below that maximum underflows to 0 everywhere, and 0/0 is left. Each row needs the maximum of its own scores.",
+            tuple(
+                _subtract_one_maximum(*dims, repair=repair)
+                for dims in ((0, 1, 2), (1, 2))
+                for repair in (
+                    lambda total: total,
+                    lambda total: total.masked_fill(total == 0, 1.0),
+                    lambda total: total.clamp(min=1e-6),
+                )
+            ),
+        ),
+        Misconception(
             "overflow",
             "the exponential overflows",
             "exp(200) is more than float32 can hold. A softmax stays the same if one number is subtracted from all the "
@@ -844,6 +960,17 @@ MASKED_SOFTMAX = Exercise(
                 _divide_exps_in(None, lambda total: total.masked_fill(total == 0, 1.0)),
                 _divide_exps_in(torch.float64, lambda total: total.masked_fill(total == 0, 1.0)),
                 _divide_exps_in(None, lambda total: total),
+                *(
+                    _divide_valid_exps(fill, repair)
+                    for fill in (0.0, -torch.inf)
+                    for repair in (
+                        lambda total: total.masked_fill(total == 0, 1.0),
+                        lambda total: total.clamp(min=1e-6),
+                    )
+                ),
+                lambda scores, valid_lens=None: _divide_valid_exps(-torch.inf, lambda total: total)(
+                    scores, valid_lens
+                ).nan_to_num(0.0),
                 lambda scores, valid_lens=None: _divide_exps_in(None, lambda total: total)(
                     scores, valid_lens
                 ).nan_to_num(0.0),
@@ -1193,6 +1320,13 @@ MASKED_MEAN = Exercise(
                     divisor=lambda values, lengths: (values.shape[1] - lengths).clamp(min=1),
                 ),
             ),
+        ),
+        Misconception(
+            "writes-into-lengths",
+            "the caller's lengths are overwritten",
+            "The mean is right, but `valid_lens` is no longer what it was, and whoever uses it next gets wrong lengths. "
+            "Which of your operations ends in an underscore, or assigns in place (`+=`)?",
+            (lambda values, valid_lens: (_mean_with()(values, valid_lens), valid_lens.add_(1))[0],),
         ),
         Misconception(
             "writes-into-values",

@@ -122,7 +122,7 @@ class Report:
         return sections
 
     def _example(self, failure: Finding) -> str:
-        given = zip(self.exercise.arguments, failure.case.args, strict=True)
+        given = zip(self.exercise.arguments, failure.case.args, strict=False)  # a default may be left out
         parts = [f"{name} = {_value(value)}" for name, value in given]
         if isinstance(failure.observed.value, Tensor):
             parts.append(f"{failure.property.shows}: {_value(failure.observed.value)}")
@@ -171,11 +171,17 @@ def _rich(text: str) -> str:
 def _value(value: Any) -> str:
     """An argument or a result as a report shows it: a tensor with its shape, type and numbers."""
     if isinstance(value, Tensor):
-        head = f"tensor of shape {tuple(value.shape)}, {short(value.dtype)}"
-        return f"{head}\n{_rows(value.detach())}" if 0 < value.numel() <= _MOST_NUMBERS else head
+        try:
+            head = f"tensor of shape {tuple(value.shape)}, {short(value.dtype)}"
+            return f"{head}\n{_rows(value.detach())}" if 0 < value.numel() <= _MOST_NUMBERS else head
+        except Exception:  # sparse, nested, meta ... : no numbers to show
+            return f"a tensor of type {type(value).__name__}, {short(value.layout)}, on {value.device}"
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    return _shorten(str(value))
+    try:
+        return _shorten(str(value))
+    except Exception:
+        return type(value).__name__
 
 
 def _rows(tensor: Tensor) -> str:

@@ -129,6 +129,12 @@ def a_list(valid_lens, max_len):
     return by_comparison(valid_lens, max_len).tolist()
 
 
+@wrong("length_mask", named="extra-axis")
+def ready_for_the_scores(valid_lens, max_len):
+    mask = torch.arange(max_len) < valid_lens.unsqueeze(-1)
+    return mask.unsqueeze(1) if valid_lens.dim() == 1 else mask
+
+
 @wrong("length_mask", named=None)
 def changes_the_lengths(valid_lens, max_len):
     valid_lens -= 1
@@ -550,6 +556,38 @@ def right_for_one_sequence(scores, valid_lens=None):
     return fill_with_infinity(scores, valid_lens)
 
 
+@wrong("masked_softmax", named="one-maximum-for-all")
+def one_maximum_for_the_whole_tensor(scores, valid_lens=None):
+    mask = mask_of(scores, valid_lens)
+    exps = (scores.masked_fill(~mask, -math.inf) - scores[mask].max() if mask.any() else scores).exp() * mask
+    total = exps.sum(-1, keepdim=True)
+    return exps / total.masked_fill(total == 0, 1)
+
+
+@wrong("masked_softmax", named="needs-lengths")
+def lengths_must_be_given(scores, valid_lens):
+    return fill_with_infinity(scores, valid_lens)
+
+
+@wrong("masked_softmax", named="empty-row-keeps-one")
+def no_length_below_one(scores, valid_lens=None):
+    return fill_with_infinity(scores, None if valid_lens is None else valid_lens.clamp(min=1))
+
+
+@wrong("masked_softmax", named=None)
+def a_single_key_loses_its_axis(scores, valid_lens=None):
+    return fill_with_infinity(scores, valid_lens).squeeze(-1)
+
+
+@wrong("masked_softmax", named=None)
+def writes_only_without_lengths(scores, valid_lens=None):
+    weights = fill_with_infinity(scores, valid_lens)
+    if valid_lens is None:
+        with torch.no_grad():
+            scores.copy_(weights)
+    return weights
+
+
 @wrong("masked_softmax", named=None)
 def as_many_queries_as_keys(scores, valid_lens=None):
     """Builds a causal mask on top, as if it were self-attention."""
@@ -557,7 +595,7 @@ def as_many_queries_as_keys(scores, valid_lens=None):
     return fill_with_infinity(scores.masked_fill(~causal, -1e9), valid_lens)
 
 
-@wrong("masked_softmax", named=None)
+@wrong("masked_softmax", named="scaled-again")
 def scaled_although_nobody_asked(scores, valid_lens=None):
     return fill_with_infinity(scores / math.sqrt(scores.shape[-1]), valid_lens)
 

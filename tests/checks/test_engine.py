@@ -140,6 +140,67 @@ def test_strange_results_are_reported_and_break_nothing():
             check(lambda scores, valid_lens=None, result=result: result, "masked_softmax")
 
 
+def test_results_that_are_no_ordinary_tensors_are_reported_and_break_nothing():
+    def as_is(kind):
+        return lambda scores, valid_lens=None: kind(masked_softmax(scores, valid_lens))
+
+    kinds = (
+        lambda w: w.to("meta"),
+        torch.Tensor.to_sparse,
+        torch.complex,
+        lambda w: torch.nested.nested_tensor(list(w)),
+    )
+    for kind in kinds:
+        with pytest.raises(CheckFailed):
+            check(as_is(kind), "masked_softmax")
+
+
+def test_a_crash_is_not_taken_for_a_mistake_of_the_table():
+    for crash in (
+        lambda scores, valid_lens=None: scores.soft_max(-1),
+        lambda scores, valid_lens=None: torch.arrange(3),
+        lambda scores, valid_lens=None: scores @ scores.flatten(),
+        lambda: None,
+        None,
+    ):
+        with pytest.raises(CheckFailed) as failed:
+            check(crash, "masked_softmax")
+        assert failed.value.misconception is None
+
+
+def test_an_error_of_pytorchs_own_does_not_make_an_answer_blank():
+    def unsupported(scores, valid_lens=None):
+        raise NotImplementedError('"softmax" not implemented for this type')
+
+    with pytest.raises(CheckFailed, match="properties fail"):
+        check(unsupported, "masked_softmax")
+
+
+def test_a_blank_function_that_the_answer_calls_is_named(capsys):
+    def length_mask(valid_lens, max_len):
+        raise NotImplementedError()
+
+    with pytest.raises(CheckFailed, match="masked_softmax waits for length_mask"):
+        check(lambda scores, valid_lens=None: length_mask(valid_lens, 3), "masked_softmax")
+    assert "masked_softmax calls length_mask" in capsys.readouterr().out
+
+
+def test_an_answer_that_leaves_python_does_not_get_away():
+    with pytest.raises(CheckFailed):
+        check(lambda scores, valid_lens=None: sys.exit(), "masked_softmax")
+
+
+def test_the_settings_around_a_check_make_no_difference_and_are_kept():
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.no_grad():
+            check(masked_softmax)
+            assert not torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_partial_credit_is_the_share_of_the_properties_that_hold():
     def versions_1_and_3(buggy):
         return torch.zeros(1, 1, 3), torch.tensor([2])
