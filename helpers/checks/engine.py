@@ -9,12 +9,8 @@ An answer is only ever *called*, with tensors in and tensors out, so that it may
 
 import contextlib
 import importlib
-import io
-import os
 import pkgutil
-import random
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,62 +105,6 @@ class Draw:
         return torch.randint(low, high + 1, shape, generator=self._generator)
 
 
-class CheckFailed(AssertionError):
-    """An answer lacks a property of the exercise.
-
-    Attributes:
-        exercise: the exercise's name.
-        failures: the `Finding`s that fail, in the report's order; none of them if the answer is still blank.
-        misconception: the id of the mistake that the answer behaves like, or None.
-    """
-
-    def __init__(self, message: str, exercise: str, failures: tuple[Finding, ...], misconception: str | None):
-        super().__init__(message)
-        self.exercise = exercise
-        self.failures = failures
-        self.misconception = misconception
-
-    def _render_traceback_(self) -> list[str]:
-        # IPython shows this in place of the traceback: the engine's frames would tell a student nothing.
-        return [f"CheckFailed: {self}"]
-
-
-def check(
-    answer: Callable, exercise: str | None = None, *, seed: int | None = None, points: int | None = None
-) -> float | None:
-    """Check a student's answer, and report on it property by property.
-
-    The exercise is known by the answer's name; `exercise` names it where the answer goes by another one. Inputs are
-    random: the report prints the `seed` that repeats them. With `points`, nothing is raised as long as some property
-    holds, and the share of the points that was earned is returned: nbgrader reads partial credit from a cell's value.
-
-    Raises:
-        CheckFailed: if a property fails (with `points`: if all fail).
-        ValueError: if there is no such exercise.
-    """
-    from helpers.checks.report import Report
-
-    if exercise is None:
-        exercise = _name_of(answer, sys._getframe(1).f_globals)
-    known = find_exercise(exercise)
-    if seed is None:
-        # Under nbgrader the inputs stay the same, so that a submission graded twice gets the same marks.
-        seed = 0 if "NBGRADER_EXECUTION" in os.environ else random.SystemRandom().randrange(10_000)
-    written = io.StringIO()
-    with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
-        # What an answer prints would bury the report, and nbgrader gives no marks to a cell that wrote to stderr.
-        findings, misconception = examine(answer, known, seed)
-    report = Report(known, seed, findings, misconception, written.getvalue())
-    report.show()
-    failures = tuple(finding for finding in findings if finding.problem is not None)
-    if failures and (points is None or len(failures) == len(findings)):
-        raise CheckFailed(report.summary, exercise, failures, misconception and misconception.id)
-    if points is None:
-        return None
-    earned = points * (len(findings) - len(failures)) / len(findings)
-    return int(earned) if earned.is_integer() else earned
-
-
 def find_exercise(name: str) -> Exercise:
     """The exercise of that name.
 
@@ -186,16 +126,6 @@ def all_exercises() -> dict[str, Exercise]:
     labs = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name.startswith("lab"))
     modules = (importlib.import_module(f"helpers.checks.{lab}") for lab in labs)
     return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
-
-
-def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
-    # A lambda, a partial or a function of another name is a fine answer: then the name that it is bound to
-    # where `check` was called tells the exercise.
-    name = getattr(answer, "__name__", "")
-    if name in all_exercises():
-        return name
-    bound = (known for known in all_exercises() if namespace.get(known) is answer)
-    return next(bound, name)
 
 
 def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], Misconception | None]:
