@@ -214,5 +214,5 @@ def test_the_commands_that_are_offered_work_without_an_activated_environment(tmp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.executable", str(tmp_path / ".venv" / "bin" / "python"))
     assert command("grading", "mark", LAB, "Ada L.") == f".venv/bin/python -m grading mark {LAB} 'Ada L.'"
-    monkeypatch.setattr("sys.executable", "/opt/conda/bin/python")
+    monkeypatch.setattr("sys.executable", "/elsewhere/bin/python")
     assert command("nbgrader", "export") == "python -m nbgrader export"
