@@ -1,14 +1,15 @@
-"""Attention, piece by piece: the mask, the masked softmax and scaled dot-product attention.
+"""Attention, piece by piece: the mask, the masked softmax, the ways to score a query against a key, and the pooling.
 
 Shapes are batch first: queries `(B, Q, d)`, keys `(B, K, d)`, values `(B, K, v)`, scores and weights `(B, Q, K)`.
 A boolean mask is True where a key may be attended to.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def length_mask(
@@ -60,8 +61,11 @@ def masked_softmax(
     # A row of nothing but −∞ turns to NaN, forward and backward. An empty row is therefore given zeros before
     # the softmax, and loses all its weights after it.
     empty = ~mask.any(dim=-1, keepdim=True)  # (batch, 1 or query, 1)
-    weights = scores.masked_fill(~mask, -torch.inf).masked_fill(empty, 0.0).softmax(dim=-1)
-    return weights.masked_fill(~mask, 0.0)
+    fill = torch.zeros_like(empty, dtype=scores.dtype).masked_fill(~empty, -torch.inf)
+    weights = torch.where(mask, scores, fill).softmax(dim=-1)
+    # In the other rows the weights of the padding are 0 by now. Their gradient may yet be infinite, where
+    # values in the padding are huge, and mustn't reach the softmax: 0 times infinity is NaN.
+    return torch.where(mask, weights, 0.0)
 
 
 def scaled_dot_product_attention(
@@ -76,27 +80,181 @@ def scaled_dot_product_attention(
         ValueError: if the shapes don't fit one another; for `valid_lens` see `masked_softmax`.
     Source: Vaswani et al. (2017), equation 1.
     """
-    _require_float("queries", queries, "(batch, query, d)")
-    _require_float("keys", keys, "(batch, key, d)")
+    scores = DotProductScore()(queries, keys)  # (batch, query, key)
+    return _pool(scores, values, valid_lens)
+
+
+class DotProductScore(nn.Module):
+    """score(q, k) = q·k / √d, or q·k without `scaled`. Queries and keys need the same width; nothing is learned.
+
+    Shapes: `(B, Q, d), (B, K, d) -> (B, Q, K)`.
+    Source: Luong et al. (2015), section 3.1, "dot"; for the scale Vaswani et al. (2017), section 3.2.1.
+    """
+
+    def __init__(self, scaled: bool = True):
+        super().__init__()
+        self.scaled = scaled
+
+    def forward(
+        self, queries: Float[Tensor, "batch query d"], keys: Float[Tensor, "batch key d"]
+    ) -> Float[Tensor, "batch query key"]:
+        """The score of each query with each key.
+
+        Raises:
+            ValueError: if the shapes don't fit each other.
+        """
+        _require_float("queries", queries, "(batch, query, d)")
+        _require_float("keys", keys, "(batch, key, d)")
+        batch, _, d = queries.shape
+        if keys.shape[0] != batch or keys.shape[2] != d:
+            raise ValueError(
+                f"keys must have shape ({batch}, key, {d}) to fit queries of shape {tuple(queries.shape)}, "
+                f"not {tuple(keys.shape)}"
+            )
+        # Dividing the queries is the same as dividing the scores, and less work where there are more keys than d.
+        return torch.bmm(queries / math.sqrt(d) if self.scaled else queries, keys.transpose(1, 2))
+
+
+class BilinearScore(nn.Module):
+    """score(q, k) = qᵀ W k with a learned W, so that queries and keys may differ in width.
+
+    Shapes: `(B, Q, query_dim), (B, K, key_dim) -> (B, Q, K)`. The one parameter is `W.weight`, `(query_dim, key_dim)`.
+    Source: Luong et al. (2015), section 3.1, "general".
+    """
+
+    def __init__(self, query_dim: int, key_dim: int):
+        super().__init__()
+        self.W = nn.Linear(key_dim, query_dim, bias=False)
+
+    def forward(
+        self, queries: Float[Tensor, "batch query query_dim"], keys: Float[Tensor, "batch key key_dim"]
+    ) -> Float[Tensor, "batch query key"]:
+        """The score of each query with each key.
+
+        Raises:
+            ValueError: if queries or keys don't have the width that the score was built for, or differ in batch.
+        """
+        _require_widths(queries, self.W.out_features, keys, self.W.in_features)
+        return torch.bmm(queries, self.W(keys).transpose(1, 2))
+
+
+class AdditiveScore(nn.Module):
+    """score(q, k) = w_vᵀ tanh(W_q q + W_k k): a perceptron with one hidden layer, without biases.
+
+    Shapes: `(B, Q, query_dim), (B, K, key_dim) -> (B, Q, K)`. It needs memory for B·Q·K·`hidden_dim` numbers.
+    Source: Bahdanau et al. (2015), appendix A.1.2, the alignment model.
+    """
+
+    def __init__(self, query_dim: int, key_dim: int, hidden_dim: int):
+        super().__init__()
+        self.W_q = nn.Linear(query_dim, hidden_dim, bias=False)
+        self.W_k = nn.Linear(key_dim, hidden_dim, bias=False)
+        self.w_v = nn.Linear(hidden_dim, 1, bias=False)
+
+    def forward(
+        self, queries: Float[Tensor, "batch query query_dim"], keys: Float[Tensor, "batch key key_dim"]
+    ) -> Float[Tensor, "batch query key"]:
+        """The score of each query with each key.
+
+        Raises:
+            ValueError: if queries or keys don't have the width that the score was built for, or differ in batch.
+        """
+        _require_widths(queries, self.W_q.in_features, keys, self.W_k.in_features)
+        # Each query meets each key by broadcasting: (batch, query, 1, hidden) + (batch, 1, key, hidden).
+        # The sum is large and no one else has it, so tanh may write into it.
+        hidden = (self.W_q(queries).unsqueeze(2) + self.W_k(keys).unsqueeze(1)).tanh_()
+        return self.w_v(hidden).squeeze(-1)  # (batch, query, key, hidden) -> (batch, query, key)
+
+
+class AttentionPooling(nn.Module):
+    """The mean of the values, weighted by the masked softmax of `score(queries, keys)`.
+
+    `score` is any callable of queries and keys; a module's parameters are learned along. `dropout` is the share of
+    weights set to zero in training, the others growing to make up for it. `weights` keeps the weights of the last
+    call, as they were before dropout.
+    """
+
+    def __init__(self, score: Callable[[Tensor, Tensor], Tensor], dropout: float = 0.0):
+        super().__init__()
+        self.score = score
+        self.dropout = nn.Dropout(dropout)
+        self.weights: Tensor | None = None
+
+    def forward(
+        self,
+        queries: Float[Tensor, "batch query _"],
+        keys: Float[Tensor, "batch key _"],
+        values: Float[Tensor, "batch key v"],
+        valid_lens: Int[Tensor, "batch"] | Int[Tensor, "batch query"] | None = None,
+    ) -> Float[Tensor, "batch query v"]:
+        """The pooled values, one for each query.
+
+        Raises:
+            ValueError: if the values don't fit the keys; for `valid_lens` see `masked_softmax`.
+        """
+        output, self.weights = _pool(self.score(queries, keys), values, valid_lens, self.dropout)
+        return output
+
+
+def kernel_regression(
+    x_query: Float[Tensor, "query"],
+    x_train: Float[Tensor, "train"],
+    y_train: Float[Tensor, "train"],
+    bandwidth: float,
+) -> Float[Tensor, "query"]:
+    """Predict y at each x of `x_query`: the mean of `y_train`, weighted by a Gaussian kernel of the distance in x.
+
+    Weights are softmax(−(x − xᵢ)² / (2·bandwidth²)) over the training points; `bandwidth` has the unit of x.
+
+    Raises:
+        ValueError: if the shapes don't fit, or `bandwidth` isn't positive.
+    Source: Nadaraya (1964); Watson (1964).
+    """
+    _require_float("x_query", x_query, "(query,)", axes=1)
+    _require_float("x_train", x_train, "(train,)", axes=1)
+    _require_float("y_train", y_train, "(train,)", axes=1)
+    if x_train.shape != y_train.shape or not len(x_train):
+        raise ValueError(
+            "x_train and y_train must hold one x and one y for each training point, at least one, "
+            f"not {len(x_train)} and {len(y_train)}"
+        )
+    if not bandwidth > 0:
+        raise ValueError(f"bandwidth must be greater than 0, not {bandwidth}")
+    distances = x_query[:, None] - x_train  # (query, train)
+    return (-(distances**2) / (2 * bandwidth**2)).softmax(dim=-1) @ y_train
+
+
+def _pool(
+    scores: Float[Tensor, "batch query key"],
+    values: Float[Tensor, "batch key v"],
+    valid_lens: Int[Tensor, "batch"] | Int[Tensor, "batch query"] | None,
+    dropout: Callable[[Tensor], Tensor] = lambda weights: weights,
+) -> tuple[Float[Tensor, "batch query v"], Float[Tensor, "batch query key"]]:
+    _require_float("scores", scores, "(batch, query, key)")
     _require_float("values", values, "(batch, key, v)")
-    batch, _, d = queries.shape
-    if keys.shape[0] != batch or keys.shape[2] != d:
+    if values.shape[:2] != (scores.shape[0], scores.shape[2]):
         raise ValueError(
-            f"keys must have shape ({batch}, key, {d}) to fit queries of shape {tuple(queries.shape)}, "
-            f"not {tuple(keys.shape)}"
+            f"values must have shape ({scores.shape[0]}, {scores.shape[2]}, v), one value for each key, "
+            f"not {tuple(values.shape)}"
         )
-    if values.shape[:2] != keys.shape[:2]:
-        raise ValueError(
-            f"values must have shape ({batch}, {keys.shape[1]}, v), one value for each key, not {tuple(values.shape)}"
-        )
-    scores = torch.bmm(queries, keys.transpose(1, 2)) / math.sqrt(d)  # (batch, query, key)
     weights = masked_softmax(scores, valid_lens)
-    return torch.bmm(weights, values), weights
+    return torch.bmm(dropout(weights), values), weights
 
 
-def _require_float(name: str, tensor: Tensor, shape: str) -> None:
+def _require_widths(queries: Tensor, query_dim: int, keys: Tensor, key_dim: int) -> None:
+    _require_float("queries", queries, "(batch, query, query_dim)")
+    _require_float("keys", keys, "(batch, key, key_dim)")
+    if queries.shape[2] != query_dim:
+        raise ValueError(f"queries must have width {query_dim}, for which this score was built, not {queries.shape[2]}")
+    if keys.shape[2] != key_dim:
+        raise ValueError(f"keys must have width {key_dim}, for which this score was built, not {keys.shape[2]}")
+    if queries.shape[0] != keys.shape[0]:
+        raise ValueError(f"queries and keys must have one batch size, not {queries.shape[0]} and {keys.shape[0]}")
+
+
+def _require_float(name: str, tensor: Tensor, shape: str, axes: int = 3) -> None:
     if not isinstance(tensor, Tensor) or not tensor.dtype.is_floating_point:
         kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
         raise ValueError(f"{name} must be a tensor of floating-point numbers, not {kind}")
-    if tensor.dim() != 3:
+    if tensor.dim() != axes:
         raise ValueError(f"{name} must have shape {shape}, not {tuple(tensor.shape)}")

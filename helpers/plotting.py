@@ -26,7 +26,7 @@ GRID = "#DDDDDD"
 
 _STYLE = {
     "figure.dpi": 80,
-    "savefig.dpi": 160,
+    "savefig.dpi": 120,
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.spines.top": False,

@@ -1,17 +1,20 @@
 """Sequence to sequence: an encoder reads the source, a decoder writes the target one token at a time.
 
 Shapes are batch first: token ids `(B, L)`, encoder outputs `(B, S, H)`, a GRU's state `(1, B, H)`, attention
-weights `(B, T, S)` for T target and S source steps. All sequences of a batch have the same length: nothing is padded.
+weights `(B, T, S)` for T target and S source steps. Sources of unequal length are padded at the end, and `valid_lens`
+`(B,)` says how much of each is real; without it, all of it is.
 
-A decoder is a module that maps (encoder_out, decoder_x, hidden_state) to (outputs, hidden_state, weights). That is
-all that `Seq2Seq` and `greedy_decode` ask of it.
+A decoder is a module that maps (encoder_out, decoder_x, hidden_state, valid_lens) to (outputs, hidden_state, weights),
+the weights being None for one that doesn't attend. That is all that `Seq2Seq` and `greedy_decode` ask of it.
 """
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from helpers.attention import masked_softmax
+from helpers.attention import length_mask, masked_softmax
 
 
 class Encoder(nn.Module):
@@ -19,6 +22,8 @@ class Encoder(nn.Module):
 
     With `bidirectional`, one GRU reads forwards and another backwards, each of half the hidden size, and what they
     know is put side by side: the output for a token then knows what comes before it and what comes after.
+
+    With `valid_lens` the source is packed: the GRU never reads the padding, whose outputs are zeros.
 
     Source: for reading both ways, Bahdanau, Cho and Bengio (2015), section 3.2.
     Raises:
@@ -35,24 +40,64 @@ class Encoder(nn.Module):
         )
 
     def forward(
-        self, encoder_x: Int[Tensor, "batch source"]
+        self, encoder_x: Int[Tensor, "batch source"], valid_lens: Int[Tensor, "batch"] | None = None
     ) -> tuple[Float[Tensor, "batch source hidden"], Float[Tensor, "1 batch hidden"]]:
-        """The output for every source token, and the state after the whole source.
+        """The output for every source token, and the state after the last real one.
 
         Raises:
-            ValueError: if `encoder_x` is not `(batch, source)` token ids of the vocabulary.
+            ValueError: if `encoder_x` is not `(batch, source)` token ids of the vocabulary, or `valid_lens` isn't one
+                length in 1..source for each row.
         """
         _require_ids("encoder_x", encoder_x, self.embedding.num_embeddings)
-        encoder_out, state = self.rnn(self.embedding(encoder_x))  # state: (directions, batch, hidden / directions)
+        embedded = self.embedding(encoder_x)  # (batch, source, embed)
+        if valid_lens is None:
+            encoder_out, state = self.rnn(embedded)  # state: (directions, batch, hidden / directions)
+        else:
+            _require_lengths(valid_lens, encoder_x)
+            # PyTorch wants the lengths on the CPU, wherever the batch is.
+            packed = pack_padded_sequence(embedded, valid_lens.cpu(), batch_first=True, enforce_sorted=False)
+            packed_out, state = self.rnn(packed)
+            encoder_out, _ = pad_packed_sequence(packed_out, batch_first=True, total_length=encoder_x.shape[1])
         return encoder_out, state.transpose(0, 1).reshape(1, len(encoder_x), -1)
+
+
+class PlainDecoder(nn.Module):
+    """A decoder without attention: a GRU that starts from the encoder's last state and sees nothing else of the source.
+
+    It takes the encoder's outputs, as every decoder does, and doesn't look at them: its weights are None.
+
+    Source: Sutskever, Vinyals and Le (2014), section 2, with a GRU in place of the LSTM.
+    """
+
+    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embed_dim)
+        self.rnn = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+
+    def forward(
+        self,
+        encoder_out: Float[Tensor, "batch source hidden"],
+        decoder_x: Int[Tensor, "batch target"],
+        hidden_state: Float[Tensor, "1 batch hidden"],
+        valid_lens: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch target hidden"], Float[Tensor, "1 batch hidden"], None]:
+        """The GRU's outputs, its last state, and no weights.
+
+        Raises:
+            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
+                `encoder_out` in its batch.
+        """
+        _require_decoder_input(decoder_x, encoder_out, self.embedding.num_embeddings)
+        outputs, hidden_state = self.rnn(self.embedding(decoder_x), hidden_state)  # (batch, target, hidden)
+        return outputs, hidden_state, None
 
 
 class LuongDecoder(nn.Module):
     """A decoder that attends after its GRU: h̃ = tanh(W_c [c; h]), with the bilinear score hᵀ (W_a s).
 
     The GRU runs over the whole input first; then every one of its states h is a query, and the encoder's outputs s
-    are keys and values. h̃ is not fed back into the GRU. The decoder built in lab 5, which returns the state besides,
-    so that decoding can go on from it.
+    are keys and values; with `valid_lens` the padding gets no weight. h̃ is not fed back into the GRU. The decoder built in lab 5, which returns
+    the state besides, so that decoding can go on from it.
 
     Source: Luong, Pham and Manning (2015), section 3.1 (global attention, "general" score), equation 5.
     """
@@ -69,6 +114,7 @@ class LuongDecoder(nn.Module):
         encoder_out: Float[Tensor, "batch source hidden"],
         decoder_x: Int[Tensor, "batch target"],
         hidden_state: Float[Tensor, "1 batch hidden"],
+        valid_lens: Int[Tensor, "batch"] | None = None,
     ) -> tuple[
         Float[Tensor, "batch target hidden"], Float[Tensor, "1 batch hidden"], Float[Tensor, "batch target source"]
     ]:
@@ -76,16 +122,12 @@ class LuongDecoder(nn.Module):
 
         Raises:
             ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
-                `encoder_out` in its batch.
+                `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
         """
-        _require_ids("decoder_x", decoder_x, self.embedding.num_embeddings)
-        if len(decoder_x) != len(encoder_out):
-            raise ValueError(
-                f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
-            )
+        _require_decoder_input(decoder_x, encoder_out, self.embedding.num_embeddings)
         queries, hidden_state = self.rnn(self.embedding(decoder_x), hidden_state)  # (batch, target, hidden)
         scores = torch.bmm(queries, self.W_a(encoder_out).transpose(1, 2))  # (batch, target, source)
-        weights = masked_softmax(scores)
+        weights = masked_softmax(scores, valid_lens)
         context = torch.bmm(weights, encoder_out)  # (batch, target, hidden)
         attentional = torch.tanh(self.W_c(torch.cat([context, queries], dim=-1)))  # (batch, target, hidden)
         return attentional, hidden_state, weights
@@ -101,17 +143,22 @@ class Seq2Seq(nn.Module):
         self.linear = nn.Linear(hidden_dim, vocab_size)
 
     def forward(
-        self, encoder_x: Int[Tensor, "batch source"], decoder_x: Int[Tensor, "batch target"]
+        self,
+        encoder_x: Int[Tensor, "batch source"],
+        decoder_x: Int[Tensor, "batch target"],
+        valid_lens: Int[Tensor, "batch"] | None = None,
     ) -> Float[Tensor, "batch target vocab"]:
         """A logit for every token of the vocabulary at every target step, under teacher forcing.
 
-        `decoder_x` is what the decoder reads: the target, shifted (see `shift_right`).
+        `decoder_x` is what the decoder reads: the target, shifted (see `shift_right`). `valid_lens` are the lengths
+        of the sources; what the model says beyond the end of a target is for the loss to leave out.
 
         Raises:
-            ValueError: if either is not token ids of the vocabulary, or their batches differ.
+            ValueError: if either is not token ids of the vocabulary, their batches differ, or `valid_lens` isn't one
+                length in 1..source for each row.
         """
-        encoder_out, hidden_state = self.encoder(encoder_x)
-        outputs, _, _ = self.decoder(encoder_out, decoder_x, hidden_state)
+        encoder_out, hidden_state = self.encoder(encoder_x, valid_lens)
+        outputs, _, _ = self.decoder(encoder_out, decoder_x, hidden_state, valid_lens)
         return self.linear(outputs)
 
 
@@ -129,17 +176,48 @@ def shift_right(targets: Int[Tensor, "batch target"], start: int = 0) -> Int[Ten
     return torch.cat([first, targets[:, :-1]], dim=1)
 
 
+def sequence_cross_entropy(
+    logits: Float[Tensor, "batch target vocab"],
+    targets: Int[Tensor, "batch target"],
+    valid_lens: Int[Tensor, "batch"] | None = None,
+) -> Float[Tensor, ""]:
+    """The mean cross-entropy, in nats, over the real tokens of the whole batch; every one of them counts the same.
+
+    What the logits and the targets hold beyond a target's length has no influence. Without `valid_lens` every token
+    is real.
+
+    Raises:
+        ValueError: if the shapes don't fit one another, or `valid_lens` isn't one length in 1..target for each row.
+    """
+    if logits.dim() != 3 or logits.shape[:2] != targets.shape:
+        raise ValueError(
+            "logits must have shape (batch, target, vocabulary) and targets (batch, target), not "
+            f"{tuple(logits.shape)} and {tuple(targets.shape)}"
+        )
+    if valid_lens is None:
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    _require_lengths(valid_lens, targets)
+    real = length_mask(valid_lens, targets.shape[1])  # (batch, target)
+    return F.cross_entropy(logits[real], targets[real])
+
+
 @torch.no_grad()
 def greedy_decode(
-    model: Seq2Seq, encoder_x: Int[Tensor, "batch source"], length: int, start: int = 0
-) -> tuple[Int[Tensor, "batch target"], Float[Tensor, "batch target source"]]:
+    model: Seq2Seq,
+    encoder_x: Int[Tensor, "batch source"],
+    length: int,
+    start: int = 0,
+    valid_lens: Int[Tensor, "batch"] | None = None,
+) -> tuple[Int[Tensor, "batch target"], Float[Tensor, "batch target source"] | None]:
     """Write `length` tokens for each source, each the likeliest after those before: the ids and the attention weights.
 
     Decodes in evaluation mode and leaves the model in the mode it was in. It does not stop at `<eos>`. The
-    source goes to the model's device, and the results come back to the source's.
+    source goes to the model's device, and the results come back to the source's. `valid_lens` are the lengths of the
+    sources. The weights are None if the decoder doesn't attend.
 
     Raises:
-        ValueError: if `length` is less than 1, or `encoder_x` is not `(batch, source)` token ids of the vocabulary.
+        ValueError: if `length` is less than 1, `encoder_x` is not `(batch, source)` token ids of the vocabulary, or
+            `valid_lens` isn't one length in 1..source for each row.
     """
     if length < 1:
         raise ValueError(f"length must be at least 1, not {length}")
@@ -147,17 +225,40 @@ def greedy_decode(
     model.eval()
     try:
         device = next(model.parameters()).device
-        encoder_out, hidden_state = model.encoder(encoder_x.to(device))
+        valid_lens = None if valid_lens is None else valid_lens.to(device)
+        encoder_out, hidden_state = model.encoder(encoder_x.to(device), valid_lens)
         token = torch.full_like(encoder_x[:, :1], start, device=device)  # (batch, 1)
         tokens, rows = [], []
         for _ in range(length):
-            output, hidden_state, weights = model.decoder(encoder_out, token, hidden_state)
+            output, hidden_state, weights = model.decoder(encoder_out, token, hidden_state, valid_lens)
             token = model.linear(output).argmax(dim=-1)
             tokens.append(token)
             rows.append(weights)
     finally:
         model.train(was_training)
-    return torch.cat(tokens, dim=1).to(encoder_x.device), torch.cat(rows, dim=1).to(encoder_x.device)
+    attended = None if rows[0] is None else torch.cat(rows, dim=1).to(encoder_x.device)
+    return torch.cat(tokens, dim=1).to(encoder_x.device), attended
+
+
+def _require_decoder_input(decoder_x: Tensor, encoder_out: Tensor, vocab_size: int) -> None:
+    _require_ids("decoder_x", decoder_x, vocab_size)
+    if len(decoder_x) != len(encoder_out):
+        raise ValueError(
+            f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
+        )
+
+
+def _require_lengths(valid_lens: Tensor, ids: Tensor) -> None:
+    if valid_lens.dtype.is_floating_point or valid_lens.shape != (len(ids),):
+        raise ValueError(
+            f"valid_lens must hold integers of shape ({len(ids)},), one length a row, not {valid_lens.dtype} of shape "
+            f"{tuple(valid_lens.shape)}"
+        )
+    if valid_lens.numel() and not 1 <= valid_lens.min() <= valid_lens.max() <= ids.shape[1]:
+        raise ValueError(
+            f"valid_lens must lie in 1..{ids.shape[1]}, the padded length, but its entries go from "
+            f"{int(valid_lens.min())} to {int(valid_lens.max())}"
+        )
 
 
 def _require_ids(name: str, ids: Tensor, vocab_size: int) -> None:

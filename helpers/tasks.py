@@ -1,7 +1,7 @@
 """The string tasks: random strings of capital letters, and what a model should make of them.
 
-Token 0 is `<eos>`, which is also what starts the decoder; 1 to 26 are A to Z. All strings of a batch have the
-same length, so there is no padding.
+Token 0 is `<eos>`, which ends a string, and is also what starts the decoder and what fills a shorter string up to the
+length of its batch; 1 to 26 are A to Z.
 """
 
 import string
@@ -9,6 +9,9 @@ import string
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn import functional as F
+
+from helpers.attention import length_mask
 
 TOKENS = ("<eos>", *string.ascii_uppercase)
 EOS = 0
@@ -57,3 +60,33 @@ def reverse_batch(
         raise ValueError(f"batch_size and length must be at least 1, not {batch_size} and {length}")
     strings = torch.randint(1, VOCAB_SIZE, (batch_size, length), generator=generator)
     return strings, strings.flip(1)
+
+
+def reverse_batch_of_lengths(
+    valid_lens: Int[Tensor, "batch"], max_len: int, generator: torch.Generator | None = None
+) -> tuple[Int[Tensor, "batch {max_len}"], Int[Tensor, "batch {max_len}+1"]]:
+    """Random strings, one of each length in `valid_lens`, and the same strings reversed and ended by an `<eos>`.
+
+    Both are padded with `<eos>`: the strings to `max_len`, the targets, which are one token longer, to `max_len` + 1.
+    Otherwise as `reverse_batch`.
+
+    Raises:
+        ValueError: if `valid_lens` is empty, isn't one row of integers, or has an entry outside 1..`max_len`.
+    """
+    if valid_lens.dim() != 1 or valid_lens.dtype.is_floating_point or len(valid_lens) == 0:
+        raise ValueError(
+            "valid_lens must be one row of integers, (batch,), at least one, not "
+            f"{valid_lens.dtype} of shape {tuple(valid_lens.shape)}"
+        )
+    if not 1 <= valid_lens.min() <= valid_lens.max() <= max_len:
+        raise ValueError(
+            f"valid_lens must lie in 1..{max_len}, but its entries go from {int(valid_lens.min())} to "
+            f"{int(valid_lens.max())}"
+        )
+    real = length_mask(valid_lens, max_len)  # (batch, max_len)
+    strings, _ = reverse_batch(len(valid_lens), max_len, generator)
+    strings = strings.masked_fill(~real, EOS)
+    # Turned round, the padding is in front; rolling each row by its amount of padding brings the letters back there.
+    steps = (torch.arange(max_len) + (max_len - valid_lens)[:, None]) % max_len  # (batch, max_len)
+    targets = strings.flip(1).gather(1, steps)
+    return strings, F.pad(targets, (0, 1), value=EOS)

@@ -1,11 +1,22 @@
 """The course's own attention: right against plain definitions, exact at the edges, clear about bad input."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.attention import length_mask, masked_softmax, scaled_dot_product_attention
+from helpers.attention import (
+    AdditiveScore,
+    AttentionPooling,
+    BilinearScore,
+    DotProductScore,
+    kernel_regression,
+    length_mask,
+    masked_softmax,
+    scaled_dot_product_attention,
+)
 from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
 
 SIZES = st.integers(1, 5)
@@ -70,6 +81,14 @@ def test_the_gradient_is_that_of_the_definition():
     assert torch.autograd.gradcheck(lambda s: masked_softmax(s, torch.tensor([[1, 2], [3, 2]])), scores)
 
 
+def test_huge_values_in_the_padding_leave_output_and_gradient_finite():
+    scores = torch.zeros(1, 1, 3, requires_grad=True)
+    output = masked_softmax(scores, torch.tensor([2])) @ torch.tensor([[[1.0], [2.0], [3e38]]])
+    (10 * output).sum().backward()  # ten times 3e38 overflows
+    assert output.item() == 1.5
+    assert torch.allclose(scores.grad, torch.tensor([[[-2.5, 2.5, 0.0]]]))
+
+
 def test_the_scores_are_left_as_they_were():
     scores = torch.randn(2, 2, 3, generator=torch.Generator().manual_seed(0))
     before = scores.clone()
@@ -99,6 +118,145 @@ def test_the_running_example_gives_whole_scores_and_car_looks_at_red():
     assert torch.equal((QUERIES @ KEYS.T / 2)[TOKENS.index("car")], torch.tensor([0.0, 2.0, 1.0, 0.0]))
     _, weights = scaled_dot_product_attention(QUERIES[None], KEYS[None], VALUES[None])
     assert TOKENS[weights[0, TOKENS.index("car")].argmax()] == "red"
+
+
+def draw(*shape, seed=0, dtype=torch.float32):
+    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def pair_by_pair(score_of_a_pair, queries, keys):
+    """The scores by plain loops: each query alone with each key."""
+    rows = [[[score_of_a_pair(q, k) for k in keys[b]] for q in queries[b]] for b in range(len(queries))]
+    return torch.tensor(rows)
+
+
+SCORES_TO_TRY = {  # queries of width 3 and keys of width 5, but for the dot product
+    "dot": (lambda: DotProductScore(scaled=False), 5, lambda s: lambda q, k: sum(q * k)),
+    "scaled dot": (lambda: DotProductScore(), 5, lambda s: lambda q, k: sum(q * k) / math.sqrt(5)),
+    "bilinear": (lambda: BilinearScore(3, 5), 3, lambda s: lambda q, k: q @ s.W.weight @ k),
+    "additive": (
+        lambda: AdditiveScore(3, 5, 4),
+        3,
+        lambda s: lambda q, k: s.w_v.weight[0] @ torch.tanh(s.W_q.weight @ q + s.W_k.weight @ k),
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "query_dim", "definition"), SCORES_TO_TRY.values(), ids=SCORES_TO_TRY)
+def test_each_score_is_its_definition_for_every_pair_of_a_query_and_a_key(build, query_dim, definition):
+    torch.manual_seed(0)
+    score, queries, keys = build(), draw(2, 4, query_dim), draw(2, 6, 5, seed=1)
+    with torch.no_grad():
+        assert torch.allclose(score(queries, keys), pair_by_pair(definition(score), queries, keys), atol=1e-6)
+
+
+@pytest.mark.parametrize(("build", "query_dim", "definition"), SCORES_TO_TRY.values(), ids=SCORES_TO_TRY)
+def test_changing_one_key_changes_that_keys_scores_only(build, query_dim, definition):
+    torch.manual_seed(0)
+    score, queries, keys = build(), draw(2, 4, query_dim), draw(2, 6, 5, seed=1)
+    other = keys.clone()
+    other[1, 2] += 1
+    with torch.no_grad():
+        changed = score(queries, keys) != score(queries, other)
+    assert changed[1, :, 2].all()
+    assert changed.sum() == 4
+
+
+@pytest.mark.parametrize(("build", "query_dim", "definition"), SCORES_TO_TRY.values(), ids=SCORES_TO_TRY)
+def test_the_gradient_of_each_pooling_is_right_for_its_inputs_and_its_parameters(build, query_dim, definition):
+    torch.manual_seed(0)
+    pooling = AttentionPooling(build().double())
+    inputs = [
+        draw(*shape, seed=i, dtype=torch.float64).requires_grad_()
+        for i, shape in enumerate([(2, 2, query_dim), (2, 3, 5), (2, 3, 2)])
+    ]
+    parameters = dict(pooling.named_parameters())
+
+    def pool(queries, keys, values, *weights):
+        named = dict(zip(parameters, weights, strict=True))
+        arguments = (queries, keys, values, torch.tensor([2, 3]))
+        return torch.func.functional_call(pooling, named, arguments)
+
+    assert torch.autograd.gradcheck(pool, (*inputs, *parameters.values()))
+
+
+def test_the_learned_parameters_have_the_names_and_shapes_that_the_labs_fix_and_no_biases():
+    assert {name: tuple(p.shape) for name, p in BilinearScore(3, 5).named_parameters()} == {"W.weight": (3, 5)}
+    assert {name: tuple(p.shape) for name, p in AdditiveScore(3, 5, 4).named_parameters()} == {
+        "W_q.weight": (4, 3),
+        "W_k.weight": (4, 5),
+        "w_v.weight": (1, 4),
+    }
+    assert not list(DotProductScore().parameters())
+
+
+def test_the_arguments_are_left_as_they_were():
+    score, queries, keys = AdditiveScore(3, 5, 4), draw(2, 4, 3), draw(2, 6, 5, seed=1)
+    before = queries.clone(), keys.clone()
+    score(queries, keys)
+    assert torch.equal(queries, before[0])
+    assert torch.equal(keys, before[1])
+
+
+@pytest.mark.parametrize("score", [DotProductScore(), BilinearScore(2, 2), AdditiveScore(2, 2, 8)])
+def test_with_equal_keys_any_score_averages_the_valid_values(score):
+    values = torch.arange(40.0).reshape(1, 10, 4).expand(2, -1, -1)
+    output = AttentionPooling(score)(torch.ones(2, 1, 2), torch.ones(2, 10, 2), values, torch.tensor([2, 6]))
+    assert torch.allclose(output, torch.tensor([[[2.0, 3, 4, 5]], [[10.0, 11, 12, 13]]]))
+
+
+def test_pooling_with_the_scaled_dot_product_is_scaled_dot_product_attention():
+    inputs = (draw(2, 3, 4), draw(2, 5, 4, seed=1), draw(2, 5, 6, seed=2), torch.tensor([5, 2]))
+    pooling = AttentionPooling(DotProductScore())
+    output, weights = scaled_dot_product_attention(*inputs)
+    assert torch.equal(pooling(*inputs), output)
+    assert torch.equal(pooling.weights, weights)
+
+
+def test_any_callable_will_do_as_a_score_and_each_query_may_have_its_own_length():
+    pooling = AttentionPooling(lambda queries, keys: torch.zeros(1, 2, 3))
+    output = pooling(
+        torch.zeros(1, 2, 1), torch.zeros(1, 3, 1), torch.tensor([[[3.0], [9], [6]]]), torch.tensor([[1, 3]])
+    )
+    assert output.tolist() == [[[3.0], [6.0]]]
+
+
+def test_dropout_scales_up_what_it_leaves_and_the_weights_kept_are_those_before_it():
+    torch.manual_seed(0)
+    pooling = AttentionPooling(DotProductScore(), dropout=0.5)
+    queries, keys = draw(1, 50, 8), draw(1, 20, 8, seed=1)
+    used = pooling(queries, keys, torch.eye(20)[None])  # with these values the output is the weights in use
+    assert torch.allclose(pooling.weights.sum(-1), torch.ones(1, 50))
+    dropped = used == 0
+    assert 0.4 < dropped.float().mean() < 0.6
+    assert torch.allclose(used[~dropped], 2 * pooling.weights[~dropped])
+
+
+def test_in_evaluation_nothing_is_dropped():
+    pooling = AttentionPooling(DotProductScore(), dropout=0.5).eval()
+    used = pooling(draw(1, 50, 8), draw(1, 20, 8, seed=1), torch.eye(20)[None])
+    assert torch.equal(used, pooling.weights)
+
+
+def test_kernel_regression_is_the_weighted_mean_of_nadaraya_and_watson():
+    x_query, x_train, y_train = draw(4), draw(7, seed=1), draw(7, seed=2)
+    expected = []
+    for x in x_query.tolist():
+        kernel = [math.exp(-((x - each) ** 2) / (2 * 0.7**2)) for each in x_train.tolist()]
+        expected.append(sum(k * y for k, y in zip(kernel, y_train.tolist(), strict=True)) / sum(kernel))
+    assert torch.allclose(kernel_regression(x_query, x_train, y_train, 0.7), torch.tensor(expected), atol=1e-5)
+
+
+def test_far_from_every_training_point_kernel_regression_takes_the_nearest_and_not_nan():
+    # The kernel itself is 0 there in floating point, and the textbook's formula 0 / 0.
+    y = kernel_regression(torch.tensor([1000.0]), torch.tensor([0.0, 1.0]), torch.tensor([5.0, 7.0]), 0.1)
+    assert y.tolist() == [7.0]
+
+
+def test_the_gradient_of_kernel_regression_is_right():
+    inputs = [draw(n, seed=n, dtype=torch.float64).requires_grad_() for n in (3, 5)]
+    y_train = draw(5, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda *each: kernel_regression(*each, 0.7), (*inputs, y_train))
 
 
 SCORES = torch.zeros(2, 3, 4)
@@ -136,6 +294,37 @@ SCORES = torch.zeros(2, 3, 4)
         (
             lambda: scaled_dot_product_attention(SCORES[0], SCORES, SCORES),
             r"queries must have shape \(batch, query, d\)",
+        ),
+        (
+            lambda: BilinearScore(3, 4)(SCORES, SCORES),
+            "queries must have width 3, for which this score was built, not 4",
+        ),
+        (lambda: BilinearScore(4, 3)(SCORES, SCORES), "keys must have width 3, for which this score was built, not 4"),
+        (lambda: AdditiveScore(4, 5, 8)(SCORES, SCORES), "keys must have width 5"),
+        (
+            lambda: AdditiveScore(4, 4, 8)(SCORES, SCORES[:1]),
+            "queries and keys must have one batch size, not 2 and 1",
+        ),
+        (lambda: AdditiveScore(4, 4, 8)(SCORES.int(), SCORES), "queries must be a tensor of floating-point numbers"),
+        (
+            lambda: AttentionPooling(DotProductScore())(SCORES, SCORES, SCORES[:, :2]),
+            r"values must have shape \(2, 3, v\), one value for each key, not \(2, 2, 4\)",
+        ),
+        (
+            lambda: AttentionPooling(lambda queries, keys: keys[0])(SCORES, SCORES, SCORES),
+            r"scores must have shape \(batch, query, key\), not \(3, 4\)",
+        ),
+        (
+            lambda: kernel_regression(SCORES, SCORES[0, 0], SCORES[0, 0], 1.0),
+            r"x_query must have shape \(query,\), not \(2, 3, 4\)",
+        ),
+        (
+            lambda: kernel_regression(torch.zeros(1), torch.zeros(2), torch.zeros(3), 1.0),
+            "x_train and y_train must hold one x and one y for each training point, at least one, not 2 and 3",
+        ),
+        (
+            lambda: kernel_regression(torch.zeros(1), torch.zeros(2), torch.zeros(2), 0.0),
+            "bandwidth must be greater than 0, not 0",
         ),
     ],
 )

@@ -41,3 +41,16 @@ def test_what_is_no_batch_of_sequences_is_refused(shape, as_a_user):
     empty = torch.zeros(shape, dtype=torch.long)
     with pytest.raises(ValueError, match=r"must have shape \(batch, length\)"):
         exact_match(empty, empty)
+
+
+def test_with_lengths_only_the_real_positions_count():
+    predicted = TARGET.clone()
+    predicted[0, 2] = predicted[1, 1] = 0
+    assert exact_match(predicted, TARGET, torch.tensor([2, 2, 3, 3])) == 0.75  # the first is wrong in its padding only
+    assert exact_match(predicted, TARGET, torch.tensor([3, 3, 3, 3])) == exact_match(predicted, TARGET) == 0.5
+
+
+@pytest.mark.parametrize("lengths", [torch.tensor([1, 2, 3]), torch.tensor([1, 2, 3, 4])], ids=["too few", "too long"])
+def test_lengths_that_do_not_fit_the_sequences_are_refused(lengths, as_a_user):
+    with pytest.raises(ValueError, match="valid_lens must"):
+        exact_match(TARGET, TARGET, lengths)

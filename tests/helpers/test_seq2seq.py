@@ -1,10 +1,18 @@
-"""The encoder, the Luong decoder, and greedy decoding: what depends on what, and who may look where."""
+"""The encoder, the decoders, the loss and greedy decoding: what depends on what, and who may look where."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers.seq2seq import Encoder, LuongDecoder, Seq2Seq, greedy_decode, shift_right
+from helpers.seq2seq import (
+    Encoder,
+    LuongDecoder,
+    PlainDecoder,
+    Seq2Seq,
+    greedy_decode,
+    sequence_cross_entropy,
+    shift_right,
+)
 
 VOCAB, EMBED, HIDDEN = 9, 5, 6
 SOURCE = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8], [3, 3, 1, 3]])
@@ -181,3 +189,153 @@ def test_a_length_below_1_and_targets_without_two_axes_are_refused(model, as_a_u
         greedy_decode(model, SOURCE, 0)
     with pytest.raises(ValueError, match=r"targets must have shape \(batch, target\), not \(4,\)"):
         shift_right(SOURCE[0])
+
+
+LENGTHS = torch.tensor([2, 4, 3])
+DECODERS = pytest.mark.parametrize("decoder", [PlainDecoder, LuongDecoder])
+DIRECTIONS = pytest.mark.parametrize("bidirectional", [False, True])
+
+
+def model_of(decoder, bidirectional=False):
+    torch.manual_seed(0)
+    encoder = Encoder(VOCAB, EMBED, HIDDEN, bidirectional)
+    return Seq2Seq(encoder, decoder(VOCAB, EMBED, HIDDEN), VOCAB, HIDDEN)
+
+
+def other_padding(ids):
+    """The same sequences, with other tokens beyond the lengths."""
+    real = torch.arange(ids.shape[1]) < LENGTHS[:, None]
+    return torch.where(real, ids, 1 + ids % (VOCAB - 1))
+
+
+@DIRECTIONS
+def test_a_packed_source_is_read_as_if_it_were_alone(bidirectional):
+    encoder = model_of(PlainDecoder, bidirectional).encoder
+    encoder_out, state = encoder(SOURCE, LENGTHS)
+    assert encoder_out.shape == (3, 4, HIDDEN)
+    for b, length in enumerate(LENGTHS):
+        alone_out, alone_state = encoder(SOURCE[b : b + 1, :length])
+        assert torch.allclose(encoder_out[b, :length], alone_out[0], atol=1e-6)
+        assert torch.allclose(state[:, b], alone_state[:, 0], atol=1e-6)
+        assert (encoder_out[b, length:] == 0).all()
+
+
+def test_without_lengths_the_padding_is_read():
+    encoder = model_of(PlainDecoder).encoder
+    assert not torch.allclose(encoder(SOURCE)[1][:, 0], encoder(SOURCE, LENGTHS)[1][:, 0], atol=1e-2)
+
+
+def test_full_lengths_are_the_same_as_none(model):
+    full = torch.full((3,), 4)
+    assert torch.allclose(model(SOURCE, SOURCE, full), model(SOURCE, SOURCE), atol=1e-6)
+
+
+def test_a_batch_may_be_wider_than_its_longest_source():
+    encoder_out, _ = model_of(PlainDecoder).encoder(SOURCE, torch.tensor([1, 2, 3]))
+    assert encoder_out.shape == (3, 4, HIDDEN)
+
+
+@DIRECTIONS
+@DECODERS
+def test_what_lies_in_the_padding_has_no_influence(decoder, bidirectional):
+    model = model_of(decoder, bidirectional)
+    changed = other_padding(SOURCE)
+    assert not torch.equal(changed, SOURCE)
+    assert torch.equal(model(SOURCE, SOURCE, LENGTHS), model(changed, SOURCE, LENGTHS))
+    before, after = (
+        greedy_decode(model, SOURCE, 4, valid_lens=LENGTHS),
+        greedy_decode(model, changed, 4, valid_lens=LENGTHS),
+    )
+    assert torch.equal(before[0], after[0])
+
+
+def test_attention_gives_the_padding_no_weight():
+    _, weights = greedy_decode(model_of(LuongDecoder), SOURCE, 5, valid_lens=LENGTHS)
+    for b, length in enumerate(LENGTHS):
+        assert (weights[b, :, length:] == 0).all()
+    assert torch.allclose(weights.sum(dim=-1), torch.ones(3, 5))
+
+
+def test_a_plain_decoder_knows_nothing_of_the_source_but_the_state():
+    decoder = model_of(PlainDecoder).decoder
+    state = torch.randn(1, 3, HIDDEN)
+    outputs, state_after, weights = decoder(torch.randn(3, 4, HIDDEN), SOURCE, state)
+    again, _, _ = decoder(torch.randn(3, 7, HIDDEN), SOURCE, state)
+    assert torch.equal(outputs, again) and weights is None
+    assert outputs.shape == (3, 4, HIDDEN) and torch.equal(state_after[0], outputs[:, -1])
+    assert not torch.allclose(outputs, decoder(torch.randn(3, 4, HIDDEN), SOURCE, state + 1)[0])
+
+
+def test_a_plain_decoder_is_a_gru_over_the_embedded_input():
+    decoder = model_of(PlainDecoder).decoder
+    state = torch.randn(1, 3, HIDDEN)
+    expected, _ = decoder.rnn(decoder.embedding(SOURCE), state)
+    assert torch.equal(decoder(torch.zeros(3, 4, HIDDEN), SOURCE, state)[0], expected)
+
+
+def test_greedy_decoding_without_attention_returns_no_weights_and_feeds_its_own_tokens_back():
+    model = model_of(PlainDecoder)
+    ids, weights = greedy_decode(model, SOURCE, 6)
+    assert weights is None and ids.shape == (3, 6)
+    assert torch.equal(model(SOURCE, shift_right(ids)).argmax(dim=-1), ids)
+
+
+def test_every_parameter_of_a_plain_model_learns():
+    model = model_of(PlainDecoder)
+    sequence_cross_entropy(model(SOURCE, shift_right(SOURCE)), SOURCE).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_the_loss_is_the_mean_over_every_real_token_of_the_batch():
+    logits = torch.randn(3, 4, VOCAB, dtype=torch.float64)
+    tokens = [-logits[b, t].log_softmax(-1)[SOURCE[b, t]] for b in range(3) for t in range(int(LENGTHS[b]))]
+    assert torch.allclose(sequence_cross_entropy(logits, SOURCE, LENGTHS), torch.stack(tokens).mean())
+    rows = [F.cross_entropy(logits[b, :length], SOURCE[b, :length]) for b, length in enumerate(LENGTHS)]
+    assert not torch.allclose(
+        torch.stack(rows).mean(), torch.stack(tokens).mean()
+    )  # lengths that can tell the two apart
+
+
+def test_the_loss_and_its_gradient_ignore_the_padding():
+    logits = torch.randn(3, 4, VOCAB, requires_grad=True)
+    loss = sequence_cross_entropy(logits, SOURCE, LENGTHS)
+    assert torch.equal(loss, sequence_cross_entropy(logits, other_padding(SOURCE), LENGTHS))
+    loss.backward()
+    for b, length in enumerate(LENGTHS):
+        assert (logits.grad[b, length:] == 0).all() and (logits.grad[b, :length] != 0).all()
+
+
+def test_the_loss_without_lengths_counts_every_token():
+    logits = torch.randn(3, 4, VOCAB)
+    full = sequence_cross_entropy(logits, SOURCE, torch.full((3,), 4))
+    assert torch.allclose(sequence_cross_entropy(logits, SOURCE), full)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [torch.tensor([1, 2]), torch.tensor([0, 2, 3]), torch.tensor([1, 2, 5]), torch.tensor([1.0, 2.0, 3.0])],
+    ids=["too few", "an empty source", "beyond the end", "floats"],
+)
+def test_lengths_that_do_not_fit_are_refused(lengths, as_a_user):
+    model = model_of(PlainDecoder)
+    with pytest.raises(ValueError, match="valid_lens must"):
+        model(SOURCE, SOURCE, lengths)
+    with pytest.raises(ValueError, match="valid_lens must"):
+        greedy_decode(model, SOURCE, 2, valid_lens=lengths)
+    with pytest.raises(ValueError, match="valid_lens must"):
+        sequence_cross_entropy(torch.randn(3, 4, VOCAB), SOURCE, lengths)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, VOCAB), (3, 4), (2, 4, VOCAB)], ids=str)
+def test_logits_that_do_not_fit_the_targets_are_refused(shape, as_a_user):
+    with pytest.raises(ValueError, match="logits must have shape"):
+        sequence_cross_entropy(torch.randn(shape), SOURCE)
+
+
+def test_a_plain_decoder_refuses_what_is_no_batch_of_token_ids(as_a_user):
+    model = model_of(PlainDecoder)
+    with pytest.raises(ValueError, match="decoder_x must be token ids"):
+        model(SOURCE, SOURCE.float())
+    with pytest.raises(ValueError, match="decoder_x must have as many rows as encoder_out has, 3, not 2"):
+        model(SOURCE, SOURCE[:2])

@@ -5,7 +5,7 @@ import string
 import pytest
 import torch
 
-from helpers.tasks import EOS, TOKENS, VOCAB_SIZE, decode, encode, reverse_batch
+from helpers.tasks import EOS, TOKENS, VOCAB_SIZE, decode, encode, reverse_batch, reverse_batch_of_lengths
 
 
 def test_eos_is_token_0_and_the_letters_are_1_to_26():
@@ -58,3 +58,31 @@ def test_ids_that_stand_for_no_string_are_refused(ids, as_a_user):
 def test_a_batch_without_letters_is_refused(batch_size, length):
     with pytest.raises(ValueError, match="batch_size and length must be at least 1"):
         reverse_batch(batch_size, length)
+
+
+def test_strings_of_given_lengths_are_reversed_and_then_ended():
+    lengths = torch.tensor([1, 3, 5, 5, 2])
+    strings, targets = reverse_batch_of_lengths(lengths, 5, torch.Generator().manual_seed(0))
+    assert strings.shape == (5, 5) and targets.shape == (5, 6)
+    for row, target, length in zip(strings, targets, lengths, strict=True):
+        assert (row[:length] != EOS).all() and (row[length:] == EOS).all()
+        assert decode(target[:length]) == decode(row[:length])[::-1]
+        assert (target[length:] == EOS).all()
+
+
+def test_the_same_generator_draws_the_same_strings_of_given_lengths():
+    lengths = torch.tensor([2, 4])
+    first, again, other = (
+        reverse_batch_of_lengths(lengths, 4, torch.Generator().manual_seed(seed))[0] for seed in (3, 3, 4)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [torch.tensor([0, 2]), torch.tensor([2, 5]), torch.tensor([1.0]), torch.tensor([[1]]), torch.tensor([], dtype=int)],
+    ids=["an empty string", "beyond the width", "floats", "two axes", "none"],
+)
+def test_lengths_that_no_string_can_have_are_refused(lengths, as_a_user):
+    with pytest.raises(ValueError, match="valid_lens must"):
+        reverse_batch_of_lengths(lengths, 4)

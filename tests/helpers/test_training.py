@@ -9,8 +9,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from helpers.metrics import exact_match
-from helpers.seq2seq import Encoder, LuongDecoder, Seq2Seq, greedy_decode, shift_right
-from helpers.tasks import VOCAB_SIZE, reverse_batch
+from helpers.seq2seq import (
+    Encoder,
+    LuongDecoder,
+    PlainDecoder,
+    Seq2Seq,
+    greedy_decode,
+    sequence_cross_entropy,
+    shift_right,
+)
+from helpers.tasks import VOCAB_SIZE, reverse_batch, reverse_batch_of_lengths
 from helpers.training import device, fit, seed_everything
 
 X = torch.linspace(-1, 1, 16).unsqueeze(1)  # (16, 1)
@@ -202,3 +210,27 @@ def test_a_small_model_learns_to_reverse_short_strings_that_it_has_not_seen(one_
     before = share_right(model)
     history = fit(model, lambda: reverse_batch(128, 5), loss, 600, 1e-2, evaluate=share_right, stop_at=0.95)
     assert before < 0.05 and history.scores[-1] >= 0.95
+
+
+@pytest.mark.slow
+def test_a_small_model_without_attention_learns_strings_of_unequal_length_and_where_they_end(one_thread):
+    seed_everything(0)
+    model = Seq2Seq(Encoder(VOCAB_SIZE, 16, 48), PlainDecoder(VOCAB_SIZE, 16, 48), VOCAB_SIZE, 48).to(device())
+
+    def next_batch():
+        valid_lens = torch.randint(1, 5, (64,))
+        return *reverse_batch_of_lengths(valid_lens, 4), valid_lens
+
+    def loss(model, strings, targets, valid_lens):
+        return sequence_cross_entropy(model(strings, shift_right(targets), valid_lens), targets, valid_lens + 1)
+
+    valid_lens = torch.arange(300) % 2 + 3  # 3 and 4
+    held_out_x, held_out_y = reverse_batch_of_lengths(valid_lens, 4, torch.Generator().manual_seed(1))
+
+    def share_right(model):
+        written, _ = greedy_decode(model, held_out_x, 5, valid_lens=valid_lens)
+        return exact_match(written, held_out_y, valid_lens + 1)
+
+    before = share_right(model)
+    history = fit(model, next_batch, loss, 800, 1e-2, evaluate=share_right, stop_at=0.9)
+    assert before < 0.05 and history.scores[-1] >= 0.9
