@@ -14,10 +14,9 @@ for path in map(Path, sys.argv[1:]):
     # No times and no Python version in the file: they would differ from run to run and from machine to machine.
     # A progress bar's refreshes are kept as they end up on the screen, not one after the other.
     where = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(
-        notebook, record_timing=False, coalesce_streams=True, store_widget_state=False, resources=where
-    )
+    client = NotebookClient(notebook, record_timing=False, coalesce_streams=True, resources=where)
     client.execute()
+    notebook.metadata.pop("widgets", None)
     # Without a kernel a stored widget is an error message; the notebook has a still picture for that reader.
     for cell in notebook.cells:
         if cell.cell_type == "code":

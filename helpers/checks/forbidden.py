@@ -1,0 +1,134 @@
+"""Whether an answer leaves an exercise to the one PyTorch function or layer that is its solution.
+
+This is the one look that the checks take at source text. What counts is what a name in the code stands for, whatever it
+was imported as; a name in a comment or in a docstring is no use of it. Where there is no source, nothing is found.
+"""
+
+import ast
+import contextlib
+import functools
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import nn
+
+from helpers.checks.engine import Misconception
+
+_FUNCTIONS = {
+    nn.functional.scaled_dot_product_attention: "torch.nn.functional.scaled_dot_product_attention",
+    nn.functional.multi_head_attention_forward: "torch.nn.functional.multi_head_attention_forward",
+}
+_LAYERS = (
+    nn.MultiheadAttention,
+    nn.Transformer,
+    nn.TransformerEncoder,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoder,
+    nn.TransformerDecoderLayer,
+)
+
+OWN_WORK = "is your own work, without PyTorch's own attention functions and layers"
+
+
+def forbidden_call(*wrong: Callable) -> Misconception:
+    """The row of a misconception table for an answer that leaves the work to PyTorch."""
+    return Misconception(
+        "forbidden-call",
+        "PyTorch is left to do the work",
+        "PyTorch has attention built in, and in practice you would use it. This lab is about what happens inside: "
+        "build it from products, sums and a softmax.",
+        wrong,
+    )
+
+
+def forbidden_uses(answer: Callable, args: tuple) -> tuple[str, ...]:
+    """Observe which of PyTorch's attention functions and layers the answer's code names, after calling it.
+
+    The call is for an answer that is still blank: it has to show as such here, too.
+    """
+    answer(*args)
+    return tuple(dict.fromkeys(_uses(answer, set())))
+
+
+def uses_nothing_forbidden(got: tuple[str, ...], want: Any) -> str | None:
+    """Judge that the answer is the student's own work."""
+    return f"it uses {' and '.join(got)}, which is what this lab asks you to write" if got else None
+
+
+def _uses(thing: Any, seen: set[int]) -> Iterator[str]:
+    """The forbidden things that a function or a class uses, itself or through functions written beside it."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    name = _forbidden_name(thing)
+    if name is not None:
+        yield name
+    elif isinstance(thing, functools.partial):
+        yield from _uses(thing.func, seen)
+    elif isinstance(thing, type):
+        for base in thing.__mro__:
+            for method in vars(base).values() if base.__module__ == thing.__module__ else ():
+                if isinstance(method, FunctionType):
+                    yield from _uses(method, seen)
+    elif isinstance(thing, FunctionType):
+        for used in _named_in(thing):
+            beside = getattr(used, "__module__", None) == thing.__module__ and isinstance(used, FunctionType | type)
+            if beside or _forbidden_name(used) is not None:
+                yield from _uses(used, seen)
+
+
+def _named_in(function: FunctionType) -> Iterator[Any]:
+    """What the names in a function's code stand for, as far as that is known without running it."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return
+    local = {*function.__code__.co_varnames, *function.__code__.co_cellvars}
+    names = {name: value for name, value in function.__globals__.items() if name not in local}
+    names |= _closure(function) | _imports(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield _value(node, names)
+
+
+def _closure(function: FunctionType) -> dict[str, Any]:
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # a cell that is still empty
+            found[name] = cell.cell_contents
+    return found
+
+
+def _imports(tree: ast.AST) -> dict[str, Any]:
+    """What the imports from PyTorch inside a function bring in."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                if each.name.split(".")[0] == "torch":
+                    names[each.asname or "torch"] = importlib.import_module(each.name) if each.asname else torch
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
+            module = importlib.import_module(node.module)
+            names |= {each.asname or each.name: getattr(module, each.name, None) for each in node.names}
+    return names
+
+
+def _value(node: ast.AST, names: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        return inspect.getattr_static(_value(node.value, names), node.attr, None)
+    return None
+
+
+def _forbidden_name(thing: Any) -> str | None:
+    for function, name in _FUNCTIONS.items():
+        if thing is function:
+            return name
+    layer = thing if isinstance(thing, type) else type(thing)
+    return f"torch.nn.{layer.__name__}" if layer in _LAYERS else None
