@@ -140,6 +140,7 @@ def test_strange_results_are_reported_and_break_nothing():
             check(lambda scores, valid_lens=None, result=result: result, "masked_softmax")
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_results_that_are_no_ordinary_tensors_are_reported_and_break_nothing():
     def as_is(kind):
         return lambda scores, valid_lens=None: kind(masked_softmax(scores, valid_lens))
