@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENVIRONMENT := $(if $(filter attention-by-hand,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),$(CURDIR)/.venv)
 RUN := PATH="$(ENVIRONMENT)/bin:$$PATH"
 
-.PHONY: help lab test labs notebooks grade format clean environment development-environment
+.PHONY: help lab test labs notebooks grade bench format clean environment development-environment
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ notebooks: environment ## run every notebook and keep its outputs
 
 grade: environment ## grade what lies in classroom/submitted: make grade LAB=lab01_masked_softmax
 	@$(RUN) python -m grading autograde $(LAB)
+
+bench: environment ## measure what the course claims (some minutes)
+	@for script in benchmarks/*.py; do $(RUN) python $$script || exit; done
 
 format: development-environment ## format the code and mend what ruff can mend
 	@$(RUN) ruff check --fix .
