@@ -1,8 +1,12 @@
 """Sequence to sequence: an encoder reads the source, a decoder writes the target one token at a time.
 
-Shapes are batch first: token ids `(B, L)`, encoder outputs `(B, S, H)`, a GRU's state `(1, B, H)`, attention
-weights `(B, T, S)` for T target and S source steps. Sources of unequal length are padded at the end, and `valid_lens`
-`(B,)` says how much of each is real; without it, all of it is.
+Shapes are batch first: token ids `(B, L)`, encoder outputs `(B, S, H)`, attention weights `(B, T, S)` for T target and
+S source steps. Sources of unequal length are padded at the end, and `valid_lens` `(B,)` says how much of each is real;
+without it, all of it is.
+
+Encoders and decoders are GRUs, or with `rnn=nn.LSTM` LSTMs, of one or more layers. A GRU's state is `(layers, B, H)`; an
+LSTM's is a pair of these, the hidden state and the cell state. What attends is the hidden state of the last layer.
+`dropout` is the share of numbers set to zero in training, in the embeddings and between the layers.
 
 A decoder is a module that maps (encoder_out, decoder_x, hidden_state, valid_lens) to (outputs, hidden_state, weights),
 the weights being None for one that doesn't attend. That is all that `Seq2Seq` and `greedy_decode` ask of it.
@@ -14,34 +18,46 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from helpers.attention import length_mask, masked_softmax
+from helpers.attention import AdditiveScore, AttentionPooling, length_mask, masked_softmax
+
+_Layers = Float[Tensor, "layers batch hidden"]
+State = _Layers | tuple[_Layers, _Layers]
 
 
 class Encoder(nn.Module):
-    """A GRU over the embedded source.
+    """A recurrent network over the embedded source.
 
-    With `bidirectional`, one GRU reads forwards and another backwards, each of half the hidden size, and what they
+    With `bidirectional`, one network reads forwards and another backwards, each of half the hidden size, and what they
     know is put side by side: the output for a token then knows what comes before it and what comes after.
 
-    With `valid_lens` the source is packed: the GRU never reads the padding, whose outputs are zeros.
+    With `valid_lens` the source is packed: the network never reads the padding, whose outputs are zeros.
 
     Source: for reading both ways, Bahdanau, Cho and Bengio (2015), section 3.2.
     Raises:
         ValueError: if `hidden_dim` is odd, and so can't be shared by two directions.
     """
 
-    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int, bidirectional: bool = False):
+    def __init__(
+        self,
+        vocab_size: int,
+        embed_dim: int,
+        hidden_dim: int,
+        bidirectional: bool = False,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ):
         super().__init__()
         if bidirectional and hidden_dim % 2:
             raise ValueError(f"hidden_dim must be even for two directions, not {hidden_dim}")
         self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.rnn = nn.GRU(
-            embed_dim, hidden_dim // 2 if bidirectional else hidden_dim, batch_first=True, bidirectional=bidirectional
-        )
+        self.dropout = nn.Dropout(dropout)
+        width = hidden_dim // 2 if bidirectional else hidden_dim
+        self.rnn = _recurrent(rnn, embed_dim, width, num_layers, dropout, bidirectional)
 
     def forward(
         self, encoder_x: Int[Tensor, "batch source"], valid_lens: Int[Tensor, "batch"] | None = None
-    ) -> tuple[Float[Tensor, "batch source hidden"], Float[Tensor, "1 batch hidden"]]:
+    ) -> tuple[Float[Tensor, "batch source hidden"], State]:
         """The output for every source token, and the state after the last real one.
 
         Raises:
@@ -49,63 +65,90 @@ class Encoder(nn.Module):
                 length in 1..source for each row.
         """
         _require_ids("encoder_x", encoder_x, self.embedding.num_embeddings)
-        embedded = self.embedding(encoder_x)  # (batch, source, embed)
+        embedded = self.dropout(self.embedding(encoder_x))  # (batch, source, embed)
         if valid_lens is None:
-            encoder_out, state = self.rnn(embedded)  # state: (directions, batch, hidden / directions)
+            encoder_out, state = self.rnn(embedded)
         else:
             _require_lengths(valid_lens, encoder_x)
             # PyTorch wants the lengths on the CPU, wherever the batch is.
             packed = pack_padded_sequence(embedded, valid_lens.cpu(), batch_first=True, enforce_sorted=False)
             packed_out, state = self.rnn(packed)
             encoder_out, _ = pad_packed_sequence(packed_out, batch_first=True, total_length=encoder_x.shape[1])
-        return encoder_out, state.transpose(0, 1).reshape(1, len(encoder_x), -1)
+        if isinstance(state, tuple):
+            return encoder_out, (self._side_by_side(state[0]), self._side_by_side(state[1]))
+        return encoder_out, self._side_by_side(state)
+
+    def _side_by_side(
+        self, state: Float[Tensor, "layers_and_directions batch width"]
+    ) -> Float[Tensor, "layers batch hidden"]:
+        _, batch, width = state.shape
+        of_directions = state.reshape(self.rnn.num_layers, -1, batch, width)  # (layers, directions, batch, width)
+        return of_directions.transpose(1, 2).reshape(self.rnn.num_layers, batch, -1)
 
 
 class PlainDecoder(nn.Module):
-    """A decoder without attention: a GRU that starts from the encoder's last state and sees nothing else of the source.
+    """A decoder without attention: it starts from the encoder's last state and sees nothing else of the source.
 
     It takes the encoder's outputs, as every decoder does, and doesn't look at them: its weights are None.
 
-    Source: Sutskever, Vinyals and Le (2014), section 2, with a GRU in place of the LSTM.
+    Source: Sutskever, Vinyals and Le (2014), section 2, there with LSTMs.
     """
 
-    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
+    def __init__(
+        self,
+        vocab_size: int,
+        embed_dim: int,
+        hidden_dim: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.rnn = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.rnn = _recurrent(rnn, embed_dim, hidden_dim, num_layers, dropout)
 
     def forward(
         self,
         encoder_out: Float[Tensor, "batch source hidden"],
         decoder_x: Int[Tensor, "batch target"],
-        hidden_state: Float[Tensor, "1 batch hidden"],
+        hidden_state: State,
         valid_lens: Int[Tensor, "batch"] | None = None,
-    ) -> tuple[Float[Tensor, "batch target hidden"], Float[Tensor, "1 batch hidden"], None]:
-        """The GRU's outputs, its last state, and no weights.
+    ) -> tuple[Float[Tensor, "batch target hidden"], State, None]:
+        """The outputs, the last state, and no weights.
 
         Raises:
             ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
                 `encoder_out` in its batch.
         """
-        _require_decoder_input(decoder_x, encoder_out, self.embedding.num_embeddings)
-        outputs, hidden_state = self.rnn(self.embedding(decoder_x), hidden_state)  # (batch, target, hidden)
+        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        outputs, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         return outputs, hidden_state, None
 
 
 class LuongDecoder(nn.Module):
-    """A decoder that attends after its GRU: h̃ = tanh(W_c [c; h]), with the bilinear score hᵀ (W_a s).
+    """A decoder that attends after its recurrent network: h̃ = tanh(W_c [c; h]), with the bilinear score hᵀ (W_a s).
 
-    The GRU runs over the whole input first; then every one of its states h is a query, and the encoder's outputs s
-    are keys and values; with `valid_lens` the padding gets no weight. h̃ is not fed back into the GRU. The decoder built in lab 5, which returns
-    the state besides, so that decoding can go on from it.
+    The network runs over the whole input first; then every one of its outputs h is a query, and the encoder's outputs s
+    are keys and values; with `valid_lens` the padding gets no weight. h̃ is not fed back into the network. The decoder
+    built in lab 5, which returns the state besides, so that decoding can go on from it.
 
     Source: Luong, Pham and Manning (2015), section 3.1 (global attention, "general" score), equation 5.
     """
 
-    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
+    def __init__(
+        self,
+        vocab_size: int,
+        embed_dim: int,
+        hidden_dim: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.rnn = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.rnn = _recurrent(rnn, embed_dim, hidden_dim, num_layers, dropout)
         self.W_a = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.W_c = nn.Linear(2 * hidden_dim, hidden_dim, bias=False)
 
@@ -113,24 +156,124 @@ class LuongDecoder(nn.Module):
         self,
         encoder_out: Float[Tensor, "batch source hidden"],
         decoder_x: Int[Tensor, "batch target"],
-        hidden_state: Float[Tensor, "1 batch hidden"],
+        hidden_state: State,
         valid_lens: Int[Tensor, "batch"] | None = None,
-    ) -> tuple[
-        Float[Tensor, "batch target hidden"], Float[Tensor, "1 batch hidden"], Float[Tensor, "batch target source"]
-    ]:
-        """The attentional states h̃, the GRU's last state, and the attention weights.
+    ) -> tuple[Float[Tensor, "batch target hidden"], State, Float[Tensor, "batch target source"]]:
+        """The attentional states h̃, the network's last state, and the attention weights.
 
         Raises:
             ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
                 `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
         """
-        _require_decoder_input(decoder_x, encoder_out, self.embedding.num_embeddings)
-        queries, hidden_state = self.rnn(self.embedding(decoder_x), hidden_state)  # (batch, target, hidden)
+        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        queries, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         scores = torch.bmm(queries, self.W_a(encoder_out).transpose(1, 2))  # (batch, target, source)
         weights = masked_softmax(scores, valid_lens)
         context = torch.bmm(weights, encoder_out)  # (batch, target, hidden)
-        attentional = torch.tanh(self.W_c(torch.cat([context, queries], dim=-1)))  # (batch, target, hidden)
-        return attentional, hidden_state, weights
+        return torch.tanh(self.W_c(torch.cat([context, queries], dim=-1))), hidden_state, weights
+
+
+class BahdanauDecoder(nn.Module):
+    """A decoder that attends before its recurrent network, step by step, with the additive score.
+
+    At each step the *previous* state is the query and the encoder's outputs are keys and values; the network reads the
+    context and the token's embedding, [c; x]. Its state takes the context along from step to step. The PyTorch
+    tutorial's decoder, as it has been since 2023, is this one with the two in the other order.
+
+    Source: Bahdanau, Cho and Bengio (2015), section 3.1; the output layer (maxout) is left out.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embed_dim: int,
+        hidden_dim: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embed_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.attention = AttentionPooling(AdditiveScore(hidden_dim, hidden_dim, hidden_dim))
+        self.rnn = _recurrent(rnn, hidden_dim + embed_dim, hidden_dim, num_layers, dropout)
+
+    def forward(
+        self,
+        encoder_out: Float[Tensor, "batch source hidden"],
+        decoder_x: Int[Tensor, "batch target"],
+        hidden_state: State,
+        valid_lens: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch target hidden"], State, Float[Tensor, "batch target source"]]:
+        """The outputs, the last state, and the attention weights.
+
+        Raises:
+            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
+                `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
+        """
+        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        outputs, weights = [], []
+        for token in embedded.split(1, dim=1):  # (batch, 1, embed)
+            context = self.attention(_query(hidden_state), encoder_out, encoder_out, valid_lens)  # (batch, 1, hidden)
+            output, hidden_state = self.rnn(torch.cat([context, token], dim=-1), hidden_state)
+            outputs.append(output)
+            weights.append(self.attention.weights)
+        return torch.cat(outputs, dim=1), hidden_state, torch.cat(weights, dim=1)
+
+
+class PositionDecoder(nn.Module):
+    """A decoder that weighs source *positions* without looking at what stands there.
+
+    The scores come from the token and the previous state alone, one for each of `max_len` positions, by a linear
+    layer: there are no keys. The weights then pool the encoder's outputs as usual; the network reads a ReLU of a linear
+    layer over [x; c]. A source longer than `max_len` can't be read at all.
+
+    Source: the older PyTorch tutorial "Translation with a sequence to sequence network and attention".
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embed_dim: int,
+        hidden_dim: int,
+        max_len: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
+    ):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embed_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.position_scores = nn.Linear(embed_dim + hidden_dim, max_len)
+        self.combine = nn.Linear(embed_dim + hidden_dim, hidden_dim)
+        self.rnn = _recurrent(rnn, hidden_dim, hidden_dim, num_layers, dropout)
+
+    def forward(
+        self,
+        encoder_out: Float[Tensor, "batch source hidden"],
+        decoder_x: Int[Tensor, "batch target"],
+        hidden_state: State,
+        valid_lens: Int[Tensor, "batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch target hidden"], State, Float[Tensor, "batch target source"]]:
+        """The outputs, the last state, and the attention weights.
+
+        Raises:
+            ValueError: if the source is longer than `max_len`, `decoder_x` is not `(batch, target)` token ids of the
+                vocabulary, or differs from `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
+        """
+        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        source, max_len = encoder_out.shape[1], self.position_scores.out_features
+        if source > max_len:
+            raise ValueError(f"encoder_out has {source} positions, and this decoder was built for at most {max_len}")
+        outputs, weights = [], []
+        for token in embedded.split(1, dim=1):  # (batch, 1, embed)
+            scores = self.position_scores(torch.cat([token, _query(hidden_state)], dim=-1))[..., :source]
+            weights.append(masked_softmax(scores, valid_lens))  # (batch, 1, source)
+            context = torch.bmm(weights[-1], encoder_out)  # (batch, 1, hidden)
+            combined = self.combine(torch.cat([token, context], dim=-1)).relu()
+            output, hidden_state = self.rnn(combined, hidden_state)
+            outputs.append(output)
+        return torch.cat(outputs, dim=1), hidden_state, torch.cat(weights, dim=1)
 
 
 class Seq2Seq(nn.Module):
@@ -240,12 +383,34 @@ def greedy_decode(
     return torch.cat(tokens, dim=1).to(encoder_x.device), attended
 
 
-def _require_decoder_input(decoder_x: Tensor, encoder_out: Tensor, vocab_size: int) -> None:
-    _require_ids("decoder_x", decoder_x, vocab_size)
+def _recurrent(
+    rnn: type[nn.GRU] | type[nn.LSTM],
+    input_dim: int,
+    hidden_dim: int,
+    num_layers: int,
+    dropout: float,
+    bidirectional: bool = False,
+) -> nn.GRU | nn.LSTM:
+    # PyTorch warns of a dropout that has no two layers to stand between.
+    between = dropout if num_layers > 1 else 0.0
+    return rnn(input_dim, hidden_dim, num_layers, batch_first=True, dropout=between, bidirectional=bidirectional)
+
+
+def _query(state: State) -> Float[Tensor, "batch 1 hidden"]:
+    """The last layer's hidden state, as the one query of a step."""
+    hidden = state[0] if isinstance(state, tuple) else state
+    return hidden[-1].unsqueeze(1)
+
+
+def _embed(
+    decoder: nn.Module, decoder_x: Int[Tensor, "batch target"], encoder_out: Float[Tensor, "batch source hidden"]
+) -> Float[Tensor, "batch target embed"]:
+    _require_ids("decoder_x", decoder_x, decoder.embedding.num_embeddings)
     if len(decoder_x) != len(encoder_out):
         raise ValueError(
             f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
         )
+    return decoder.dropout(decoder.embedding(decoder_x))
 
 
 def _require_lengths(valid_lens: Tensor, ids: Tensor) -> None:
