@@ -26,6 +26,10 @@ class Case:
     want: Any
 
 
+class CannotObserve(Exception):
+    """An answer has not what a property looks at. The message says so; the report shows it as the problem."""
+
+
 @dataclass(frozen=True)
 class Observed:
     """What an answer did with a case: a value, or an error."""
@@ -69,12 +73,13 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Exercise:
-    """What `check` knows of an exercise."""
+    """What `check` knows of an exercise. Where it is one method of a class, `owner` is the name of the class."""
 
     name: str
     arguments: tuple[str, ...]
     properties: tuple[Property, ...]
     misconceptions: tuple[Misconception, ...]
+    owner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -170,11 +175,10 @@ def _plain_settings():
 
 
 def is_blank(findings: list[Finding]) -> bool:
-    """Whether the answer still is what a student's copy comes with."""
-    return all(
-        each.observed is not None and type(each.observed.error) is NotImplementedError and not each.observed.error.args
-        for each in findings
-    )  # PyTorch's own NotImplementedErrors come with a message
+    """Whether all that is wrong with the answer is the line that a student's copy comes with."""
+    errors = [each.observed.error for each in findings if each.problem is not None]
+    # PyTorch's own NotImplementedErrors come with a message
+    return bool(errors) and all(type(error) is NotImplementedError and not error.args for error in errors)
 
 
 def _observe_each(answer: Callable, each: Property, cases: list[Case]) -> list[Observed]:
@@ -191,6 +195,8 @@ def _observe(answer: Callable, observe: Callable, case: Case) -> Observed:
 
 
 def _problem(each: Property, case: Case, observed: Observed) -> str | None:
+    if isinstance(observed.error, CannotObserve):
+        return str(observed.error)
     if observed.error is not None:
         lines = _message(observed.error).strip().splitlines() or [""]
         return f"raised {type(observed.error).__name__}" + (f": {lines[0]}" if lines[0] else "")
@@ -282,14 +288,29 @@ def _explains(each: Property, cases: list[Case], ours: list[Observed], theirs: l
 
 def _same(ours: Observed, theirs: Observed) -> bool:
     if ours.error is not None or theirs.error is not None:
+        if isinstance(ours.error, CannotObserve) and isinstance(theirs.error, CannotObserve):
+            return str(ours.error) == str(theirs.error)
         return type(ours.error) is type(theirs.error)
-    a, b = ours.value, theirs.value
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        try:
-            return a.dtype == b.dtype and a.shape == b.shape and close(a, b)
-        except Exception:  # no ordinary tensor
-            return False
-    return type(a) is type(b) and not isinstance(a, Tensor) and a == b
+    return _same_value(ours.value, theirs.value)
+
+
+def _same_value(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return isinstance(a, Tensor) and isinstance(b, Tensor) and _same_tensor(a, b)
+    if isinstance(a, Tensor):
+        return _same_tensor(a, b)
+    if isinstance(a, tuple | list):
+        return len(a) == len(b) and all(map(_same_value, a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same_value(a[key], b[key]) for key in a)
+    return a == b
+
+
+def _same_tensor(a: Tensor, b: Tensor) -> bool:
+    try:
+        return a.dtype == b.dtype and a.shape == b.shape and close(a, b)
+    except Exception:  # no ordinary tensor
+        return False
 
 
 def close(a: Tensor, b: Tensor) -> bool:

@@ -10,14 +10,14 @@ import functools
 import importlib
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 
-from helpers.checks.engine import Misconception
+from helpers.checks.engine import Case, Draw, Misconception, Property
 
 _FUNCTIONS = {
     nn.functional.scaled_dot_product_attention: "torch.nn.functional.scaled_dot_product_attention",
@@ -31,8 +31,6 @@ _LAYERS = (
     nn.TransformerDecoder,
     nn.TransformerDecoderLayer,
 )
-
-OWN_WORK = "is your own work, without PyTorch's own attention functions and layers"
 
 
 def forbidden_call(*wrong: Callable) -> Misconception:
@@ -58,6 +56,20 @@ def forbidden_uses(answer: Callable, args: tuple) -> tuple[str, ...]:
 def uses_nothing_forbidden(got: tuple[str, ...], want: Any) -> str | None:
     """Judge that the answer is the student's own work."""
     return f"it uses {' and '.join(got)}, which is what this lab asks you to write" if got else None
+
+
+def own_work(cases: Callable[[Draw], Iterable[Case]], observe: Callable = forbidden_uses) -> Property:
+    """The property that PyTorch's own attention isn't called, looked at with the first of the cases.
+
+    The exercise's table needs a row by `forbidden_call`.
+    """
+    return Property(
+        "is your own work, without PyTorch's own attention functions and layers",
+        lambda draw: [next(iter(cases(draw)))],
+        observe,
+        uses_nothing_forbidden,
+        suggests="forbidden-call",
+    )
 
 
 def _uses(thing: Any, seen: set[int]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from helpers.checks.engine import Misconception, close, tolerance_of
+from helpers.checks.engine import CannotObserve, Misconception, close, tolerance_of
 
 GRADIENT = "the gradient through your answer (of a weighted sum of what it gave) was"
 
@@ -20,8 +20,60 @@ NOTHING_RETURNED = Misconception(
 
 def output(answer: Callable, args: tuple) -> Any:
     """Observe what the answer returns, detached."""
-    result = answer(*args)
-    return result.detach() if isinstance(result, Tensor) else result
+    return detached(answer(*args))
+
+
+def detached(value: Any) -> Any:
+    """The same numbers without their graph; tuples, lists and dictionaries of tensors are gone through."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    if type(value) in (tuple, list):
+        return type(value)(detached(each) for each in value)
+    if type(value) is dict:
+        return {key: detached(each) for key, each in value.items()}
+    return value
+
+
+def part(index: int, size: int = 2) -> Callable[[Callable, tuple], Tensor]:
+    """Observe one of the tensors that the answer returns as a tuple of `size`, detached."""
+
+    def observe(answer: Callable, args: tuple) -> Tensor:
+        return tensors(answer(*args), size)[index].detach()
+
+    return observe
+
+
+def tensors(result: Any, size: int = 2) -> tuple[Tensor, ...]:
+    """What an answer returned, if it is a tuple (or a list) of so many tensors.
+
+    Raises:
+        CannotObserve: otherwise; the message says what came instead.
+    """
+    if isinstance(result, tuple | list) and len(result) == size and all(isinstance(each, Tensor) for each in result):
+        return tuple(result)
+    if result is None:
+        raise CannotObserve("it gave None")
+    of = f" of {len(result)}" if isinstance(result, tuple | list) else ""
+    raise CannotObserve(f"it gave a {type(result).__name__}{of}, not {_COUNTED[size]} of tensors")
+
+
+_COUNTED = {2: "a pair", 3: "a triple"}
+
+
+def shapes(size: int = 2) -> Callable[[Callable, tuple], tuple]:
+    """Observe the shapes of the tensors that the answer returns as a tuple of `size`."""
+
+    def observe(answer: Callable, args: tuple) -> tuple:
+        return tuple(tuple(each.shape) for each in tensors(answer(*args), size))
+
+    return observe
+
+
+def have_shapes(got: tuple, want: tuple) -> str | None:
+    """Judge the shapes of a tuple of tensors."""
+    if got == want:
+        return None
+    return f"the shapes are {' and '.join(map(str, got))}, and should be {' and '.join(map(str, want))}"
 
 
 def changed_arguments(answer: Callable, args: tuple) -> tuple[int, ...]:
@@ -33,14 +85,33 @@ def changed_arguments(answer: Callable, args: tuple) -> tuple[int, ...]:
 
 def gradient(answer: Callable, args: tuple) -> Tensor | None:
     """Observe the gradient with respect to the first argument, of a sum that weighs each output differently."""
-    first = args[0].requires_grad_()
-    result = answer(first, *args[1:])
-    if not isinstance(result, Tensor) or not result.requires_grad:
-        return None
-    if result.numel() > 10**6:
-        raise ValueError(f"the result's shape is {tuple(result.shape)}")
-    with torch.enable_grad():  # the answer may have turned it off
-        return torch.autograd.grad(weighted_sum(result), first, allow_unused=True)[0]
+    return gradient_of(0)(answer, args)
+
+
+def gradient_of(position: int, part: int | None = None, size: int = 2) -> Callable[[Callable, tuple], Tensor | None]:
+    """Observe the gradient with respect to one of the arguments, of a sum that weighs each output differently.
+
+    With `part` the answer returns a tuple of `size` tensors, and the sum is over one of them.
+    """
+
+    def observe(answer: Callable, args: tuple) -> Tensor | None:
+        args[position].requires_grad_()
+        result = answer(*args)
+        if part is not None:
+            result = tensors(result, size)[part]
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return None
+        if result.numel() > 10**6:
+            raise ValueError(f"the result's shape is {tuple(result.shape)}")
+        with torch.enable_grad():  # the answer may have turned it off
+            return torch.autograd.grad(weighted_sum(result), args[position], allow_unused=True)[0]
+
+    return observe
+
+
+def clones(args: tuple) -> tuple:
+    """The arguments of a case for a call that may write into them, such as an oracle's gradient."""
+    return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
 
 def weighted_sum(result: Tensor) -> Tensor:

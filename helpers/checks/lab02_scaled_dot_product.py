@@ -7,7 +7,7 @@ with the tails of these errors still far below 1e-6.
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,33 +15,28 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks.engine import Case, Draw, Exercise, Misconception, Property
-from helpers.checks.forbidden import OWN_WORK, forbidden_call, forbidden_uses, uses_nothing_forbidden
+from helpers.checks.forbidden import forbidden_call, forbidden_uses, own_work
 from helpers.checks.judging import (
     GRADIENT,
     NOTHING_RETURNED,
     changed_arguments,
+    clones,
     equals,
     gradient,
+    gradient_of,
     has_shape,
+    have_shapes,
     leaves_arguments_alone,
     number,
     output,
+    part,
     right_gradient,
+    shapes,
+    tensors,
     weighted_sum,
 )
 
 _SIGMAS = 8
-
-
-def _own_work(cases: Callable[[Draw], Iterable[Case]], observe: Callable = forbidden_uses) -> Property:
-    """The property that PyTorch's own attention isn't called, looked at with the first of the cases."""
-    return Property(
-        OWN_WORK,
-        lambda draw: [next(iter(cases(draw)))],
-        observe,
-        uses_nothing_forbidden,
-        suggests="forbidden-call",
-    )
 
 
 # --- The oracles: loops in float64, slow and plain -----------------------------------------------------------------
@@ -147,7 +142,7 @@ def _scores_gradients(position: int) -> Callable[[Draw], Iterator[Case]]:
     def cases(draw: Draw) -> Iterator[Case]:
         for scaled in (False, True):
             args = (draw.normal(2, 2, 3), draw.normal(2, 4, 3), scaled)
-            yield Case(args, _gradient_of(position)(_scores_oracle, _clones(args)))
+            yield Case(args, gradient_of(position)(_scores_oracle, clones(args)))
 
     return cases
 
@@ -162,22 +157,6 @@ def _scores_types(draw: Draw) -> Iterator[Case]:
 def _by_default(answer: Callable, args: tuple) -> Any:
     """Observe what comes back if nothing is said about the scale."""
     return output(answer, args[:2])
-
-
-def _clones(args: tuple) -> tuple:
-    return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
-
-
-def _gradient_of(position: int) -> Callable[[Callable, tuple], Tensor | None]:
-    """Observe the gradient with respect to one of the arguments."""
-
-    def observe(answer: Callable, args: tuple) -> Tensor | None:
-        def with_it_first(chosen: Tensor, *others: Any) -> Any:
-            return answer(*others[:position], chosen, *others[position:])
-
-        return gradient(with_it_first, (args[position], *args[:position], *args[position + 1 :]))
-
-    return observe
 
 
 def _right_scores(queries, keys, scaled=True):
@@ -227,7 +206,7 @@ DOT_PRODUCT_SCORES = Exercise(
         Property(
             "its gradient with respect to the queries is right",
             _scores_gradients(0),
-            _gradient_of(0),
+            gradient_of(0),
             right_gradient,
             suggests="detached-gradient",
             shows=GRADIENT,
@@ -235,13 +214,13 @@ DOT_PRODUCT_SCORES = Exercise(
         Property(
             "its gradient with respect to the keys is right",
             _scores_gradients(1),
-            _gradient_of(1),
+            gradient_of(1),
             right_gradient,
             suggests="detached-gradient",
             shows=GRADIENT,
         ),
         Property("keeps the type: float16, bfloat16 and float64 work", _scores_types, output, equals),
-        _own_work(_scores_cases(False)),
+        own_work(_scores_cases(False)),
     ),
     misconceptions=(
         Misconception(
@@ -512,7 +491,7 @@ SOFTMAX_JACOBIAN = Exercise(
             shows=GRADIENT,
         ),
         Property("keeps the type: float16, bfloat16 and float64 work", _jacobian_types, output, equals),
-        _own_work(_one_vector),
+        own_work(_one_vector),
     ),
     misconceptions=(
         Misconception(
@@ -957,7 +936,7 @@ SCORE_VARIANCE = Exercise(
             _true_or(_NOT_ROUGH),
             suggests="ignores-trials",
         ),
-        _own_work(_variance_calls, _forbidden_uses),
+        own_work(_variance_calls, _forbidden_uses),
     ),
     misconceptions=(
         Misconception(
@@ -1196,7 +1175,7 @@ GRADIENT_NORMS = Exercise(
             leaves_arguments_alone,
             suggests="writes-into-dims",
         ),
-        _own_work(_norms_calls, _forbidden_uses),
+        own_work(_norms_calls, _forbidden_uses),
     ),
     misconceptions=(
         Misconception(
@@ -1428,7 +1407,7 @@ def _attention_gradients(part: int) -> Callable[[Draw], Iterator[Case]]:
         for lengths in (None, torch.tensor([2, 3]), torch.tensor([[1, 2], [3, 2]])):
             queries, keys, values = draw.normal(2, 2, 4), draw.normal(2, 3, 4), draw.normal(2, 3, 2)
             args = (queries, keys, values, lengths)
-            yield Case(args, _gradient_through(part)(both, _clones(args)))
+            yield Case(args, _gradient_through(part)(both, clones(args)))
 
     return cases
 
@@ -1442,53 +1421,18 @@ def _attention_types(want: Callable) -> Callable[[Draw], Iterator[Case]]:
     return cases
 
 
-def _pair(answer: Callable, args: tuple) -> tuple[Tensor, Tensor] | str:
-    result = answer(*args)
-    if isinstance(result, tuple | list) and len(result) == 2 and all(isinstance(each, Tensor) for each in result):
-        return tuple(result)
-    if result is None:
-        return "it gave None"
-    kind = f"a {type(result).__name__}" + (f" of {len(result)}" if isinstance(result, tuple | list) else "")
-    return f"it gave {kind}, not a pair of tensors"
-
-
-def _part(index: int) -> Callable[[Callable, tuple], Tensor | str]:
-    """Observe the output (0) or the weights (1)."""
-
-    def observe(answer: Callable, args: tuple) -> Tensor | str:
-        pair = _pair(answer, args)
-        return pair if isinstance(pair, str) else pair[index].detach()
-
-    return observe
-
-
-def _shapes(answer: Callable, args: tuple) -> tuple | str:
-    pair = _pair(answer, args)
-    return pair if isinstance(pair, str) else tuple(tuple(each.shape) for each in pair)
-
-
 def _gradient_through(part: int) -> Callable[[Callable, tuple], Tensor | None]:
     """Observe the gradients of one of the pair, with respect to queries, keys and values, one behind the other."""
 
     def observe(answer: Callable, args: tuple) -> Tensor | None:
         inputs = [each.requires_grad_() for each in args[:3]]
-        pair = _pair(answer, args)
-        if isinstance(pair, str) or not pair[part].requires_grad:
+        pair = tensors(answer(*args))
+        if not pair[part].requires_grad:
             return None
         found = torch.autograd.grad(weighted_sum(pair[part]), inputs[: 3 - part], allow_unused=True)
         return None if any(each is None for each in found) else torch.cat([each.flatten() for each in found])
 
     return observe
-
-
-def _pair_of_shapes(got: tuple | str, want: tuple) -> str | None:
-    if isinstance(got, str) or got == want:
-        return got if isinstance(got, str) else None
-    return f"the shapes are {got[0]} and {got[1]}, and should be {want[0]} and {want[1]}"
-
-
-def _equals_part(got: Tensor | str, want: Tensor) -> str | None:
-    return got if isinstance(got, str) else equals(got, want)
 
 
 def _keep(scores: Tensor, valid_lens: Tensor | None) -> Tensor:
@@ -1556,39 +1500,37 @@ SCALED_DOT_PRODUCT_ATTENTION = Exercise(
         Property(
             "gives a pair: the output (batch, query, v), then the weights (batch, query, key)",
             _without_lengths(_wanted_shapes),
-            _shapes,
-            _pair_of_shapes,
+            shapes(),
+            have_shapes,
             suggests="not-a-pair",
         ),
         Property(
             "the weights are the softmax of q·k/√d over the keys",
             _without_lengths(_wanted_weights),
-            _part(1),
-            _equals_part,
+            part(1),
+            equals,
         ),
         Property(
             "the output is the mean of the values, weighted by them",
             _without_lengths(_output_oracle),
-            _part(0),
-            _equals_part,
+            part(0),
+            equals,
         ),
         Property(
             "keys beyond a sequence's length have no weight, and the others share all of it",
             _length_a_sequence(_wanted_weights),
-            _part(1),
-            _equals_part,
+            part(1),
+            equals,
         ),
         Property(
             "takes lengths of shape (batch, query) too",
             _length_a_query(_wanted_weights),
-            _part(1),
-            _equals_part,
+            part(1),
+            equals,
             suggests="ignores-2d-lengths",
         ),
-        Property(
-            "the output is made with the masked weights", _length_a_sequence(_output_oracle), _part(0), _equals_part
-        ),
-        Property("whatever lies in the padding makes no difference", _loud_padding, _part(0), _equals_part),
+        Property("the output is made with the masked weights", _length_a_sequence(_output_oracle), part(0), equals),
+        Property("whatever lies in the padding makes no difference", _loud_padding, part(0), equals),
         Property(
             "leaves its arguments as they were",
             _attention_arguments,
@@ -1615,11 +1557,11 @@ SCALED_DOT_PRODUCT_ATTENTION = Exercise(
         Property(
             "the output keeps the type: float16, bfloat16, float64",
             _attention_types(_output_oracle),
-            _part(0),
-            _equals_part,
+            part(0),
+            equals,
         ),
-        Property("so do the weights", _attention_types(_wanted_weights), _part(1), _equals_part),
-        _own_work(_without_lengths(_wanted_shapes)),
+        Property("so do the weights", _attention_types(_wanted_weights), part(1), equals),
+        own_work(_without_lengths(_wanted_shapes)),
     ),
     misconceptions=(
         Misconception(

@@ -91,7 +91,7 @@ class Report:
     @property
     def _blank_name(self) -> str:
         """The blank function: the exercise's own, or one that the answer calls."""
-        frames = traceback.extract_tb(self.findings[0].observed.error.__traceback__)
+        frames = traceback.extract_tb(self.failures[0].observed.error.__traceback__)
         return frames[-1].name if frames[-1].name in all_exercises() else self.exercise.name
 
     @property

@@ -18,6 +18,15 @@ def cell_source(lab: str, grade_id: str) -> str:
     return next(cell.source for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
 
 
+@cache
+def has_hidden_tests(lab: str, exercise: str) -> bool:
+    """Whether the exercise has a cell of hidden tests."""
+    try:
+        return "BEGIN HIDDEN TESTS" in cell_source(lab, f"test_{exercise}_hidden")
+    except StopIteration:
+        return False
+
+
 def run_hidden_tests(lab: str, grade_id: str, **answers: Any) -> None:
     """Run a test cell with what the lab imports, and with `answers` under their names."""
     source = cell_source(lab, grade_id)

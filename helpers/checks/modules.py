@@ -1,0 +1,128 @@
+"""Exercises that ask for a class: a case builds the student's module, gives it weights of the check's own, and calls it.
+
+Such a case's first argument is a `Built`; the others are what the module, or one of its methods, is called with.
+`through(observe)` makes an observer of functions look at that call. A module is only ever built, called, given weights
+and asked for its parameters, so that it may live in another process.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from helpers.checks.engine import CannotObserve
+from helpers.checks.judging import weighted_sum
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """How a module is built: by which arguments of its class, by name and in their order, and with which weights.
+
+    Without `weights` it keeps those that it starts with. It is in evaluation mode unless `training`.
+    """
+
+    arguments: Mapping[str, Any]
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    training: bool = False
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{name}={_told(value)}" for name, value in self.arguments.items())
+        mode = " in training mode" if self.training else ""
+        return f"built with ({named}){mode}" + (", with weights of the check's own" if self.weights else "")
+
+    def build(self, answer: Callable[..., nn.Module]) -> nn.Module:
+        """The student's module, ready to be called.
+
+        Raises:
+            CannotObserve: if it lacks a parameter that it should have, or has it in another shape.
+        """
+        module = answer(*self.arguments.values())
+        own = dict(module.named_parameters())
+        for name, weight in self.weights.items():
+            if name not in own:
+                raise CannotObserve(f"it has no parameter `{name}`; its parameters are {_listed(own)}")
+            if own[name].shape != weight.shape:
+                raise CannotObserve(
+                    f"its parameter `{name}` has shape {tuple(own[name].shape)}, and should have {tuple(weight.shape)}"
+                )
+        if self.weights:
+            # A parameter that shouldn't be there gets numbers as well, so that what it does shows, and shows alike.
+            extra = {name: _ramp(each) for name, each in own.items() if name not in self.weights}
+            module.load_state_dict({**self.weights, **extra}, strict=False)
+        module.train(self.training)
+        return module
+
+
+def through(observe: Callable[[Callable, tuple], Any], method: str | None = None) -> Callable[[Callable, tuple], Any]:
+    """An observer of functions, made to look at the module that a case builds, or at one of its methods."""
+
+    def observe_module(answer: Callable, args: tuple) -> Any:
+        module = args[0].build(answer)
+        return observe(module if method is None else getattr(module, method), args[1:])
+
+    return observe_module
+
+
+def parameters(answer: Callable, args: tuple) -> dict[str, tuple[int, ...]]:
+    """Observe the names of a module's parameters, with their shapes."""
+    module = answer(*args[0].arguments.values())
+    return {name: tuple(each.shape) for name, each in module.named_parameters()}
+
+
+def has_parameters(got: dict[str, tuple[int, ...]], want: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Judge that a module has these parameters, in these shapes, and no others."""
+    for name in want:
+        if name not in got:
+            return f"it has no parameter `{name}`; its parameters are {_listed(got)}"
+        if got[name] != want[name]:
+            return f"its parameter `{name}` has shape {got[name]}, and should have {want[name]}"
+    extra = [name for name in got if name not in want]
+    return f"it has parameters that it shouldn't have: {_listed(extra)}" if extra else None
+
+
+def parameter_gradients(
+    pick: Callable[[Any], Tensor] = lambda result: result, method: str | None = None
+) -> Callable[[Callable, tuple], dict[str, Tensor | None]]:
+    """Observe the gradients with respect to the parameters that the case gives weights, by name.
+
+    They are those of a sum that weighs each output differently; `pick` says which tensor of the result to sum.
+    """
+
+    def observe(answer: Callable, args: tuple) -> dict[str, Tensor | None]:
+        module = args[0].build(answer)
+        result = pick((module if method is None else getattr(module, method))(*args[1:]))
+        own = dict(module.named_parameters())
+        learned = {name: own[name] for name in args[0].weights}
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return dict.fromkeys(learned)
+        with torch.enable_grad():
+            found = torch.autograd.grad(weighted_sum(result), list(learned.values()), allow_unused=True)
+        return dict(zip(learned, found, strict=True))
+
+    return observe
+
+
+def right_parameter_gradients(got: dict[str, Tensor | None], want: dict[str, Tensor]) -> str | None:
+    """Judge that the gradients of all parameters are there, finite and right."""
+    for name, wanted in want.items():
+        if got[name] is None:
+            return f"no gradient reaches `{name}`"
+        if not got[name].isfinite().all():
+            return f"the gradient of `{name}` is not finite"
+        if not torch.allclose(got[name].double(), wanted.double(), rtol=1e-3, atol=1e-4):
+            return f"the gradient of `{name}` is wrong"
+    return None
+
+
+def _ramp(parameter: Tensor) -> Tensor:
+    return torch.linspace(0.3, 1.1, parameter.numel(), dtype=parameter.dtype).reshape(parameter.shape)
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none at all"
+
+
+def _told(value: Any) -> str:
+    return getattr(value, "__name__", type(value).__name__) if callable(value) else str(value)
