@@ -1,23 +1,58 @@
-"""The instructor's copies run from top to bottom, and earn every point that can be earned without a person."""
+"""The instructor's copies run from top to bottom and earn every automatic point; with their blanks empty, none."""
 
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert.preprocessors import CellExecutionError
+from nbgrader.preprocessors import ClearSolutions
 from nbgrader.utils import determine_grade, is_grade
 
 ROOT = Path(__file__).parents[1]
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/*.ipynb"))
 
 
+def grades(notebook) -> dict[str, tuple[float, float]]:
+    """Points and possible points of every cell that is graded without a person."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and is_grade(cell)]
+    return {cell.metadata.nbgrader.grade_id: determine_grade(cell) for cell in cells}
+
+
+def run(notebook, path: Path) -> None:
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+
+
+def texts(notebook, stream: str) -> list[str]:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [output.text for output in outputs if output.get("name") == stream]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_the_solution_runs_and_earns_every_automatic_point(path):
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}}).execute()  # raises what a cell raises
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert not [output for cell in code for output in cell.outputs if output.get("name") == "stderr"]
-    grades = {cell.metadata.nbgrader.grade_id: determine_grade(cell) for cell in code if is_grade(cell)}
-    assert grades
-    assert {name for name, (points, out_of) in grades.items() if points != out_of} == set()
+    run(notebook, path)  # raises what a cell raises
+    assert texts(notebook, "stderr") == []
+    found = grades(notebook)
+    assert found
+    assert {name for name, (points, out_of) in found.items() if points != out_of} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_a_blank_lab_earns_nothing_and_fails_nowhere_but_in_its_tests(path, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook, _ = ClearSolutions().preprocess(nbformat.read(path, as_version=4), {})
+    for cell in notebook.cells:
+        # A hidden test has no tag that lets it raise; only in the instructor's copy is it there at all.
+        if cell.cell_type == "code" and is_grade(cell):
+            cell.metadata.tags = ["raises-exception"]
+    try:
+        run(notebook, path)
+    except CellExecutionError as error:
+        pytest.fail(f"a cell that is no test fails while the lab is blank:\n{error}")
+    assert texts(notebook, "stderr") == []
+    found = grades(notebook)
+    assert found
+    assert {name for name, (points, _) in found.items() if points} == set()

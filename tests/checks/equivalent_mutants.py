@@ -1,0 +1,43 @@
+"""Mutants of the solutions that are no mistakes: what they change makes no difference to what a lab asks for.
+
+For each lab and solution cell: the change, as `benchmarks/mutants.py` prints it, and why it may pass.
+"""
+
+_ON_A_GPU = "only where the input is on a GPU is there a difference"
+_SAME_AXES = "two axes swapped are the same two axes, whichever is named first"
+
+EQUIVALENT: dict[tuple[str, str], dict[str, str]] = {
+    ("lab01_masked_softmax", "length_mask"): {
+        "line 4: torch.arange(max_len, device=valid_lens.device)  →  torch.arange(max_len)": _ON_A_GPU,
+    },
+    ("lab01_masked_softmax", "masked_softmax"): {
+        "line 7: torch.arange(scores.shape[-1], device=scores.device)  →  torch.arange(scores.shape[-1])": _ON_A_GPU,
+        "line 10: scores.masked_fill(~keep, -torch.inf).masked_fill(empty, 0.0)  →  "
+        "scores.masked_fill(~keep, -torch.inf)": "the last fill hides the NaN, and the first one its gradient",
+        "line 10: 0.0  →  1.0": "an empty row needs some finite number; which one doesn't matter",
+        "line 8: 0  →  -1": "a length below 0 doesn't occur",
+    },
+    ("lab01_masked_softmax", "breaking_input"): {
+        "line 5: 1.0  →  3.0": "other scores break the versions as well",
+        "line 5: 2.0  →  5.0": "other scores break the versions as well",
+        "line 5: 3.0  →  7.0": "other scores break the versions as well",
+    },
+    ("lab01_masked_softmax", "masked_mean"): {
+        "line 4: torch.arange(values.shape[1], device=values.device)  →  torch.arange(values.shape[1])": _ON_A_GPU,
+        "line 6: valid_lens.clamp(min=1).unsqueeze(1).to(values.dtype)  →  valid_lens.clamp(min=1).unsqueeze(1)": (
+            "a division by whole numbers keeps the type of what is divided"
+        ),
+    },
+    ("lab02_scaled_dot_product", "dot_product_scores"): {
+        "line 4: keys.transpose(1, 2)  →  keys.transpose(2, 1)": _SAME_AXES,
+    },
+    ("lab02_scaled_dot_product", "gradient_norms"): {
+        "line 10: weights.diag_embed() - weights.unsqueeze(2) * weights.unsqueeze(1)  →  "
+        "weights.unsqueeze(2) * weights.unsqueeze(1) - weights.diag_embed()": "−J has the norm of J",
+        "line 9: -1  →  1": "the last of two axes is axis 1",
+    },
+    ("lab02_scaled_dot_product", "scaled_dot_product_attention"): {
+        "line 6: keys.transpose(1, 2)  →  keys.transpose(2, 1)": _SAME_AXES,
+        "line 9: torch.arange(keys.shape[1], device=keys.device)  →  torch.arange(keys.shape[1])": _ON_A_GPU,
+    },
+}
