@@ -2,8 +2,20 @@
 
 from pathlib import Path
 
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, GetGrades
+from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    GetGrades,
+    IgnorePattern,
+    LimitOutput,
+    OverwriteCells,
+    OverwriteKernelspec,
+    SaveAutoGrades,
+)
 
 ROOT = Path(__file__).resolve().parent
 # SQLite makes the gradebook's file, but not its folder; nbgrader warns on every page where there is no exchange.
@@ -20,6 +32,25 @@ c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.Exchange.root = str(ROOT / "classroom" / "exchange")
 c.CourseDirectory.db_url = f"sqlite:///{ROOT / 'classroom' / 'gradebook.db'}"
+
+# Students' code runs in a sandbox, and the tests outside of it; a lost or moved cell is put back before. The rest is as
+# nbgrader has it. (What is named by a text is loaded when it is needed: it needs PyTorch.)
+c.Autograde.sanitize_preprocessors = [
+    "grading.rebuilding.Rebuild",
+    ClearOutput,
+    OverwriteKernelspec,
+    OverwriteCells,
+    CheckCellMetadata,
+]
+c.Autograde.autograde_preprocessors = [
+    "grading.executing.ExecuteApart",
+    IgnorePattern,
+    ClearMetadataPreprocessor,
+    LimitOutput,
+    SaveAutoGrades,
+    AssignLatePenalties,
+    CheckCellMetadata,
+]
 
 # The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when
 # it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)

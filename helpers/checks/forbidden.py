@@ -50,6 +50,16 @@ def forbidden_uses(answer: Callable, args: tuple) -> tuple[str, ...]:
     The call is for an answer that is still blank: it has to show as such here, too.
     """
     answer(*args)
+    return uses(answer)
+
+
+def uses(answer: Callable) -> tuple[str, ...]:
+    """The forbidden functions and layers that an answer's code names.
+
+    An answer that is elsewhere, and has only a stand-in here, says so itself: its class has `__forbidden_uses__`.
+    """
+    if hasattr(type(answer), "__forbidden_uses__"):
+        return tuple(answer.__forbidden_uses__())
     return tuple(dict.fromkeys(_uses(answer, set())))
 
 

@@ -3,6 +3,8 @@
 import re
 import sys
 import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -18,6 +20,18 @@ _MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
 _LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
 
 
+def _display_or_print(bundle: dict[str, str]) -> None:
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        ipython.display.display(bundle, raw=True)
+    else:
+        print(bundle["text/plain"])
+
+
+# Where reports go, a text and an HTML version of each. Who runs tests elsewhere than in a notebook may take them.
+publish: ContextVar[Callable[[dict[str, str]], None]] = ContextVar("publish", default=_display_or_print)
+
+
 @dataclass(frozen=True)
 class Report:
     """The findings on one answer, ready to be shown."""
@@ -30,11 +44,7 @@ class Report:
 
     def show(self) -> None:
         """Display the report in a notebook, or print it elsewhere."""
-        ipython = sys.modules.get("IPython")
-        if ipython is not None and ipython.get_ipython() is not None:
-            ipython.display.display({"text/plain": self.text, "text/html": self.html}, raw=True)
-        else:
-            print(self.text)
+        publish.get()({"text/plain": self.text, "text/html": self.html})
 
     @cached_property
     def failures(self) -> list[Finding]:
@@ -151,9 +161,12 @@ def _because(finding: Finding) -> str:
 def _where(error: Exception | None) -> str:
     """The line of the answer that an error came from, as far as that is known here."""
     checks = str(Path(__file__).parent)
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-    own = next((frame for frame in frames if not frame.filename.startswith(checks)), None)
-    return f" (in line {own.lineno}: {own.line})" if own is not None else ""
+    walked = list(traceback.walk_tb(error.__traceback__)) if error is not None else []
+    frames = zip(walked, traceback.StackSummary.extract(iter(walked)), strict=True)
+    # Frames that ask to be hidden belong to a stand-in for an answer that runs elsewhere.
+    own = (told for (frame, _), told in frames if "__tracebackhide__" not in frame.f_locals)
+    first = next((told for told in own if not told.filename.startswith(checks)), None)
+    return f" (in line {first.lineno}: {first.line})" if first is not None else ""
 
 
 def _body(title: str, body: str) -> str:

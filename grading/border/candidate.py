@@ -1,0 +1,248 @@
+"""The candidate's side of the border: it does with the student's objects what the examiner asks for.
+
+This runs beside the student's code, so nothing that it says is trusted: see examiner.py. It answers one request at a
+time; each is a JSON object with an "op", and so is each answer.
+"""
+
+import contextlib
+import importlib
+import io
+import socket
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, tensors_in
+
+_MOST_GRAPHS = 200  # calls whose graphs are kept for a gradient
+_MOST_TEXT = 20_000  # characters of what a call printed
+
+
+class Service:
+    """Answers the examiner. `names` is where the student's functions and classes are looked up."""
+
+    def __init__(self, names: Mapping[str, Any]):
+        self._names = names
+        self._objects: dict[int, Any] = {}
+        self._graphs: OrderedDict[int, tuple[list[Tensor], list[Tensor]]] = OrderedDict()
+        self._weights: dict[str, nn.Parameter] = {}  # those that the examiner has seen, by a mark
+        self._rng: Tensor | None = None
+
+    def serve(self, channel: Channel) -> None:
+        """Answer until the examiner says that it is done, or is gone."""
+        while True:
+            try:
+                request, tensors = channel.receive()
+                if request["op"] == "done":
+                    channel.send({}, [])
+                    return
+                reply, of_reply = self._answer(request, tensors)
+                try:
+                    channel.send(reply, of_reply)
+                except BadMessage as error:
+                    channel.send(self._failure(RuntimeError(str(error)), ""), [])
+            except Closed:
+                return
+
+    def _answer(self, request: dict, tensors: list[Tensor]) -> tuple[dict, list[Tensor]]:
+        written = io.StringIO()
+        writer = Writer(self._write_special)
+        reader = Reader(tensors, self._read_special)
+        operation: Callable = getattr(self, f"_op_{request['op']}")
+        try:
+            with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
+                self._take_state(request, reader)
+                reply = operation(request, reader, writer)
+                reply["state"] = self._state(writer)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            writer = Writer(self._write_special)
+            reply = self._failure(error, "")
+            reply["state"] = self._state(writer)
+        reply["written"] = written.getvalue()[:_MOST_TEXT]
+        return reply, writer.tensors
+
+    # What both sides share besides the arguments: PyTorch's random numbers, its default type, and its gradient mode.
+
+    def _take_state(self, request: dict, reader: Reader) -> None:
+        state = request.get("state", {})
+        if "rng" in state:
+            torch.set_rng_state(reader.read(state["rng"]))
+        self._rng = torch.get_rng_state()
+        torch.set_default_dtype(reader.read(state["dtype"]))
+        torch.set_grad_enabled(state["grad"])
+        for mark, weight in request.get("weights", []):
+            self._weights[mark].data.copy_(reader.read(weight))
+
+    def _state(self, writer: Writer) -> dict:
+        now = torch.get_rng_state()
+        return {} if self._rng is not None and torch.equal(now, self._rng) else {"rng": writer.tensor(now)}
+
+    # The operations
+
+    def _op_resolve(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        name = request["name"]
+        if name not in self._names:
+            return {"kind": "missing"}
+        return self._told(self._names[name], writer)
+
+    def _op_call(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        function = self._target(request)
+        args, kwargs = reader.read(request["args"]), reader.read(request["kwargs"])
+        inputs = [reader.tensors[i] for i in request["inputs"]]
+        wanted = [inputs[i] for i in request["differentiable"]]
+        for tensor in wanted:
+            tensor.requires_grad_()
+        before = [tensor.detach().clone() for tensor in inputs]
+        versions = [(tensor._version, tensor.shape, tensor.dtype) for tensor in inputs]
+        result = function(*args, **kwargs)
+        reply = self._told(result, writer)
+        if reply["kind"] == "value":
+            outputs = list(tensors_in(result))
+            grown = [i for i, tensor in enumerate(outputs) if tensor.requires_grad]
+            reply["differentiable"] = grown
+            if grown:
+                learned = [each for each in self._parameters(request) if each.requires_grad]
+                reply["learned"] = [self._mark(each) for each in learned]
+                self._graphs[request["id"]] = ([outputs[i] for i in grown], wanted + learned)
+                while len(self._graphs) > _MOST_GRAPHS:
+                    self._graphs.popitem(last=False)
+        changed = [
+            [i, writer.tensor(tensor)]
+            for i, tensor in enumerate(inputs)
+            if (tensor._version, tensor.shape, tensor.dtype) != versions[i] or not _identical(tensor, before[i])
+        ]
+        reply["changed"] = changed
+        reply["arguments"] = writer.write([each for each in args if isinstance(each, list | dict)])
+        reply["generators"] = [writer.tensor(each.get_state()) for each in _generators_in((args, kwargs))]
+        return reply
+
+    def _op_get(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        return self._told(getattr(self._objects[request["target"]], request["name"]), writer)
+
+    def _op_parameters(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        module = self._objects[request["target"]]
+        found = [(name, self._mark(each), each) for name, each in module.named_parameters()]
+        return {"kind": "value", "value": writer.write(found)}
+
+    def _op_backward(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        outputs, inputs = self._graphs[request["id"]]
+        gradients = reader.read(request["gradients"])
+        asked = [output for output, gradient in zip(outputs, gradients, strict=True) if gradient is not None]
+        given = [gradient for gradient in gradients if gradient is not None]
+        found = torch.autograd.grad(asked, inputs, given, allow_unused=True, retain_graph=True)
+        return {"kind": "value", "value": writer.write(list(found))}
+
+    def _op_forbidden(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        from helpers.checks.forbidden import uses
+
+        return {"kind": "value", "value": writer.write(list(uses(self._target(request))))}
+
+    def _op_describe(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        from helpers.checks.figures import observe_figure
+
+        args = reader.read(request["args"])
+        return {"kind": "value", "value": writer.write(observe_figure(self._target(request), args))}
+
+    # Objects
+
+    def _mark(self, parameter: nn.Parameter) -> str:
+        self._weights[str(id(parameter))] = parameter
+        return str(id(parameter))
+
+    def _target(self, request: dict) -> Any:
+        target = request["target"]
+        thing = self._names[target] if isinstance(target, str) else self._objects[target]
+        return getattr(thing, request["method"]) if request.get("method") else thing
+
+    def _parameters(self, request: dict) -> list[nn.Parameter]:
+        target = request["target"]
+        thing = self._objects.get(target) if isinstance(target, int) else None
+        return [each for _, each in thing.named_parameters()] if isinstance(thing, nn.Module) else []
+
+    def _told(self, value: Any, writer: Writer) -> dict:
+        """A value as such, or an object of which the examiner gets a number to call it by."""
+        if isinstance(value, nn.Module) or (callable(value) and not isinstance(value, Tensor)):
+            number = len(self._objects)
+            self._objects[number] = value
+            kind = "class" if isinstance(value, type) else "module" if isinstance(value, nn.Module) else "function"
+            name = getattr(value, "__name__", type(value).__name__)
+            return {"kind": kind, "number": number, "name": str(name), "training": getattr(value, "training", None)}
+        return {"kind": "value", "value": writer.write(value)}
+
+    def _write_special(self, value: Any, writer: Writer) -> Any:
+        return None
+
+    def _read_special(self, value: list, reader: Reader) -> Any:
+        kind, *parts = value
+        if kind == "object":
+            return self._objects[parts[0]]
+        if kind == "generator":
+            generator = torch.Generator()
+            generator.set_state(reader.read(parts[0]))
+            return generator
+        if kind == "reference":
+            return self._referred(*parts)
+        if kind == "module":
+            reference, arguments, weights, training = parts
+            module = self._referred(*reference[1:])(*reader.read(arguments))
+            module.load_state_dict(reader.read(weights))
+            return module.train(training)
+        if kind == "tokenizer":
+            from tokenizers import Tokenizer
+
+            return Tokenizer.from_str(parts[0])
+        raise ValueError(kind)
+
+    def _referred(self, module: str, name: str) -> Any:
+        found = self._names if module == "__main__" else vars(importlib.import_module(module))
+        first, *others = name.split(".")
+        thing = found[first]
+        for each in others:
+            thing = getattr(thing, each)
+        return thing
+
+    def _failure(self, error: BaseException, _: str) -> dict:
+        frames = [
+            [frame.name, frame.filename, frame.lineno, frame.line or ""]
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename != __file__
+        ]
+        try:
+            message = str(error)
+        except Exception:
+            message = ""
+        bases = [each.__name__ for each in type(error).__mro__]
+        return {
+            "kind": "error",
+            "type": bases,
+            "message": message[:_MOST_TEXT],
+            "bare": not error.args,
+            "frames": frames[-10:],
+        }
+
+
+def _generators_in(value: Any):
+    if isinstance(value, torch.Generator):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _generators_in(each)
+    elif isinstance(value, dict):
+        yield from _generators_in(list(value.values()))
+
+
+def _identical(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a.detach(), b)
+
+
+def connect(path: str, names: Mapping[str, Any]) -> None:
+    """Answer an examiner that listens at a socket of the file system."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(path)
+        Service(names).serve(Channel(connection))

@@ -1,0 +1,366 @@
+"""The examiner's side of the border: stand-ins for what the student wrote, and the test cells that call them.
+
+A test reads as plain PyTorch, and doesn't know that the function it calls is elsewhere: tensors go over and come back, what
+the function wrote into its arguments is written here as well, and gradients go back the way they came. The other
+side isn't trusted. It can give wrong answers, as a wrong function can; it can't make one look right, because what
+right is was worked out here.
+"""
+
+import builtins
+import contextlib
+import linecache
+import re
+import sys
+import time
+import types
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, short_text, tensors_in
+
+_TORCH_ERRORS = {"LinAlgError": torch.linalg.LinAlgError, "OutOfMemoryError": torch.OutOfMemoryError}
+_OTHER_ERRORS: dict[tuple[str, type], type] = {}
+_ADMITTED = ("helpers.", "torch.", "math", "__main__")  # where functions and classes that cross by name live
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class CandidateGone(Exception):
+    """The student's process has died, hangs, or talks nonsense. The message says which."""
+
+
+class Examiner:
+    """Asks a candidate over a channel, until `deadline` (of `time.monotonic`)."""
+
+    def __init__(self, channel: Channel, deadline: float = float("inf")):
+        self._channel = channel
+        self._deadline = deadline
+        self._calls = 0
+        self._rng_there: Tensor | None = None
+        self._shadows: dict[str, tuple[nn.Parameter, int]] = {}  # of the student's parameters, with their version
+        self._fault: str | None = None
+
+    def find(self, name: str) -> Any:
+        """The student's thing of that name: a stand-in, or a value.
+
+        Raises:
+            NameError: if the student has none.
+        """
+        reply, tensors = self.ask({"op": "resolve", "name": name}, Writer(self.write_special))
+        if reply.get("kind") == "missing":
+            raise NameError(f"name '{name}' is not defined", name=name)
+        return self.thing(reply, tensors, name)
+
+    def done(self) -> None:
+        """Let the candidate go on with the next cell."""
+        with contextlib.suppress(Closed, BadMessage, TimeoutError, OSError):
+            self._channel.send({"op": "done"}, [])
+            self._channel.receive(5)
+
+    def ask(self, request: dict, writer: Writer) -> tuple[dict, list[Tensor]]:
+        """One request and its answer. What the student's code printed meanwhile is printed here.
+
+        Raises:
+            CandidateGone: if no proper answer comes.
+            Exception: what the student's code raised.
+        """
+        __tracebackhide__ = True
+        if self._fault:
+            raise CandidateGone(self._fault)
+        request["state"] = {"grad": torch.is_grad_enabled(), "dtype": writer.write(torch.get_default_dtype())}
+        rng = torch.get_rng_state()
+        if self._rng_there is None or not torch.equal(rng, self._rng_there):
+            request["state"]["rng"] = writer.tensor(rng)
+        fresh = [
+            [name, writer.tensor(each)] for name, (each, version) in self._shadows.items() if each._version != version
+        ]
+        if fresh:
+            request["weights"] = fresh
+            self._shadows = {name: (each, each._version) for name, (each, _) in self._shadows.items()}
+        try:
+            self._channel.send(request, writer.tensors)
+            reply, tensors = self._channel.receive(max(0.01, min(3600.0, self._deadline - time.monotonic())))
+        except Closed:
+            self._fault = "the process that runs the student's code has ended"
+        except TimeoutError:
+            self._fault = "the student's code took too long"
+        except BadMessage as error:
+            self._fault = f"the process that runs the student's code gave no proper answer: {error}"
+        if self._fault:
+            raise CandidateGone(self._fault)
+        return self._received(reply, tensors, rng)
+
+    def _received(self, reply: dict, tensors: list[Tensor], rng: Tensor) -> tuple[dict, list[Tensor]]:
+        __tracebackhide__ = True
+        sys.stdout.write(clean(reply.get("written")))
+        state = reply.get("state")
+        moved = Reader(tensors).read(state["rng"]) if isinstance(state, dict) and "rng" in state else None
+        if isinstance(moved, Tensor):
+            with contextlib.suppress(RuntimeError, TypeError):  # else it is no generator's state
+                torch.set_rng_state(moved)
+        self._rng_there = torch.get_rng_state()
+        if reply.get("kind") == "error":
+            raise _error(reply)
+        return reply, tensors
+
+    def thing(self, reply: dict, tensors: list[Tensor], name: str) -> Any:
+        """What an answer tells of: a value, or a stand-in for what stays over there."""
+        kind, number = reply.get("kind"), reply.get("number")
+        if kind == "value":
+            return Reader(tensors, self._read_special).read(reply.get("value"))
+        if kind not in ("function", "class", "module") or type(number) is not int:
+            raise CandidateGone("the process that runs the student's code gave no proper answer")
+        stand_in = {"function": Function, "class": Class, "module": Module}[kind]
+        return stand_in(self, number, short_text(reply.get("name"), 100) or name)
+
+    def call(self, target: int, method: str | None, args: tuple, kwargs: dict) -> Any:
+        """Call something over there as if it were here."""
+        __tracebackhide__ = True
+        writer = Writer(self.write_special)
+        request: dict = {"op": "call", "target": target, "method": method, "id": self._calls}
+        self._calls += 1
+        request["args"], request["kwargs"] = writer.write(list(args)), writer.write(kwargs)
+        inputs = list(tensors_in([*args, *kwargs.values()]))
+        request["inputs"] = list(writer.plain)
+        grad = torch.is_grad_enabled()
+        wanted = [i for i, each in enumerate(inputs) if each.requires_grad]
+        request["differentiable"] = wanted
+        reply, tensors = self.ask(request, writer)
+        self._written_into(inputs, args, kwargs, reply, tensors)
+        if reply.get("kind") != "value":
+            return self.thing(reply, tensors, str(target))
+        if grad:
+            self._attach(request["id"], [inputs[i] for i in wanted], reply, tensors)
+        return self.thing(reply, tensors, str(target))
+
+    def _written_into(
+        self, inputs: list[Tensor], args: tuple, kwargs: dict, reply: dict, tensors: list[Tensor]
+    ) -> None:
+        """Do here to the arguments what the call did to their copies."""
+        reader = Reader(tensors)
+        for place in reply.get("changed") or []:
+            mine, theirs = inputs[place[0]], reader.read(place[1])
+            with torch.no_grad():
+                if mine.shape == theirs.shape and mine.dtype == theirs.dtype:
+                    mine.copy_(theirs)
+                else:
+                    mine.data = theirs.clone()
+        boxes = [each for each in args if isinstance(each, list | dict)]
+        for mine, theirs in zip(boxes, reader.read(reply.get("arguments", ["list"])), strict=True):
+            if next(tensors_in(mine), None) is None and mine != theirs:
+                mine.clear()
+                mine.extend(theirs) if isinstance(mine, list) else mine.update(theirs)
+        generators = [each for each in (*args, *kwargs.values()) if isinstance(each, torch.Generator)]
+        for generator, state in zip(generators, reply.get("generators") or [], strict=False):
+            generator.set_state(reader.read(state))
+
+    def _attach(self, call: int, inputs: list[Tensor], reply: dict, tensors: list[Tensor]) -> None:
+        """Make the outputs that have a gradient over there have one here, with respect to inputs and parameters."""
+        grown = [i for i in reply.get("differentiable") or [] if type(i) is int and 0 <= i < len(tensors)]
+        grown = [i for i in grown if tensors[i].dtype.is_floating_point]
+        if not grown:
+            return
+        learned = [str(name) for name in reply.get("learned") or []]
+        known = [self._shadows[name][0] for name in learned if name in self._shadows]
+        places = [i for i, name in enumerate(learned) if name in self._shadows]
+        sources = [*inputs, *known]
+        if not sources:
+            for i in grown:
+                tensors[i].requires_grad_()
+            return
+        outputs = _Attached.apply(self, call, (len(inputs), places), [tensors[i] for i in grown], *sources)
+        for i, output in zip(grown, outputs, strict=True):
+            tensors[i] = output
+
+    def backward(self, call: int, layout: tuple[int, list[int]], gradients: tuple) -> list[Tensor | None]:
+        """The gradients of a call's inputs and known parameters, from those of its outputs."""
+        writer = Writer()
+        request = {"op": "backward", "id": call, "gradients": writer.write(list(gradients))}
+        reply, tensors = self.ask(request, writer)
+        found = Reader(tensors).read(reply.get("value"))
+        size, places = layout
+        if not isinstance(found, list) or len(found) < size + max(places, default=-1) + 1:
+            raise CandidateGone("the process that runs the student's code gave no proper gradient")
+        return [
+            each if isinstance(each, Tensor) else None for each in (*found[:size], *(found[size + i] for i in places))
+        ]
+
+    def parameters(self, target: int) -> dict[str, nn.Parameter]:
+        """Shadows of a module's parameters: what is done to them here is done over there before the next call."""
+        reply, tensors = self.ask({"op": "parameters", "target": target}, Writer())
+        found = {}
+        for name, mark, value in Reader(tensors).read(reply.get("value")):
+            if mark not in self._shadows or self._shadows[mark][0].shape != value.shape:
+                shadow = nn.Parameter(value.clone(), requires_grad=value.dtype.is_floating_point)
+            else:
+                shadow = self._shadows[mark][0]
+                with torch.no_grad():
+                    shadow.copy_(value)
+            self._shadows[mark] = (shadow, shadow._version)
+            found[name] = shadow
+        return found
+
+    def write_special(self, value: Any, writer: Writer) -> Any:
+        """Things of the tests' that cross by name, or by what they are made of."""
+        if isinstance(value, StandIn):
+            return ["object", value._number]
+        if isinstance(value, torch.Generator):
+            return ["generator", writer.tensor(value.get_state())]
+        if isinstance(value, nn.Module):
+            arguments = getattr(value, "built_with", None)
+            if arguments is None:
+                raise TypeError(
+                    f"a {type(value).__name__} can't be handed to a student's function: it isn't Rebuildable"
+                )
+            weights = ["dict", *([name, writer.tensor(each)] for name, each in value.state_dict().items())]
+            return ["module", self._reference(type(value)), writer.write(list(arguments)), weights, value.training]
+        if callable(value) and not isinstance(value, Tensor):
+            return self._reference(value)
+        if type(value).__module__ == "tokenizers" and hasattr(value, "to_str"):
+            return ["tokenizer", value.to_str()]
+        return None
+
+    def _reference(self, thing: Any) -> list:
+        module, name = getattr(thing, "__module__", None) or "", getattr(thing, "__qualname__", "")
+        if module.startswith(_ADMITTED) and "<" not in name:
+            return ["reference", module, name]
+        raise TypeError(f"{name or thing!r} can't be handed to a student's function: it has no name to be found by")
+
+    def _read_special(self, value: list, reader: Reader) -> Any:
+        raise ValueError(value[0])
+
+
+class _Attached(torch.autograd.Function):
+    """Puts outputs that came over into the graph: their gradients are asked for over there."""
+
+    @staticmethod
+    def forward(ctx, examiner: Examiner, call: int, layout: tuple, outputs: list[Tensor], *sources: Tensor):
+        ctx.examiner, ctx.call, ctx.layout = examiner, call, layout
+        ctx.set_materialize_grads(False)  # what isn't asked for has no gradient, rather than zeros
+        return tuple(output.clone() for output in outputs)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, *gradients: Tensor):
+        return None, None, None, None, *ctx.examiner.backward(ctx.call, ctx.layout, gradients)
+
+
+class StandIn:
+    """Something of the student's that stays over there."""
+
+    def __init__(self, examiner: Examiner, number: int, name: str):
+        self._examiner, self._number, self.__name__ = examiner, number, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return self._examiner.call(self._number, None, args, kwargs)
+
+    def __forbidden_uses__(self) -> list[str]:
+        """What `helpers.checks.forbidden` finds in its source."""
+        reply, tensors = self._examiner.ask({"op": "forbidden", "target": self._number}, Writer())
+        found = Reader(tensors).read(reply.get("value"))
+        return [clean(each)[:200] for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+class Function(StandIn):
+    """A function of the student's."""
+
+
+class Class(StandIn):
+    """A class of the student's: calling it builds an object, which stays over there, too."""
+
+
+class Module(StandIn):
+    """An `nn.Module` of the student's."""
+
+    def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
+        if name.startswith("__"):
+            raise AttributeError(name)
+        reply, tensors = self._examiner.ask({"op": "get", "target": self._number, "name": name}, Writer())
+        return self._examiner.thing(reply, tensors, name)
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names and shadows of the parameters."""
+        yield from self._examiner.parameters(self._number).items()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Shadows of the parameters."""
+        yield from self._examiner.parameters(self._number).values()
+
+    def load_state_dict(self, state: dict[str, Tensor], strict: bool = True) -> None:
+        """Give it these weights."""
+        __tracebackhide__ = True
+        self._examiner.call(self._number, "load_state_dict", (dict(state),), {"strict": strict})
+        if self._examiner._shadows:
+            self._examiner.parameters(self._number)
+
+    def state_dict(self) -> OrderedDict[str, Tensor]:
+        """A copy of its weights."""
+        __tracebackhide__ = True
+        return OrderedDict(self._examiner.call(self._number, "state_dict", (), {}))
+
+    def train(self, mode: bool = True) -> "Module":
+        """Put it in training mode, or take it out."""
+        __tracebackhide__ = True
+        self._examiner.call(self._number, "train", (mode,), {})
+        return self
+
+    def eval(self) -> "Module":
+        """Put it in evaluation mode."""
+        return self.train(False)
+
+
+def clean(text: Any) -> str:
+    """Text from over there without what a terminal or a browser would act on."""
+    return _CONTROL.sub("", short_text(text))
+
+
+def _error(reply: dict) -> BaseException:
+    """The exception that was raised over there: of the same built-in type, with the same message and lines."""
+    names = [short_text(each, 100) for each in reply.get("type") or []] or ["Exception"]
+    message = clean(reply.get("message"))
+    kind = next((_known_error(name) for name in names if _known_error(name)), Exception)
+    if not issubclass(kind, Exception | SystemExit):
+        kind = Exception
+    if kind.__name__ != names[0]:
+        name = names[0] if names[0].isidentifier() else "Exception"
+        kind = _OTHER_ERRORS.setdefault((name, kind), type(name, (kind,), {"__module__": "builtins"}))
+    error = kind.__new__(kind)
+    error.args = () if reply.get("bare") else (_Verbatim(message),)
+    return error.with_traceback(_traceback(reply.get("frames")))
+
+
+class _Verbatim(str):
+    """A message that is shown as it is, also by a KeyError, which shows its argument's `repr`."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _known_error(name: str) -> type[BaseException] | None:
+    known = _TORCH_ERRORS.get(name) or getattr(builtins, name, None)
+    return known if isinstance(known, type) and issubclass(known, BaseException) else None
+
+
+def _traceback(frames: Any) -> types.TracebackType | None:
+    """A traceback with the names and lines of the student's frames, for reports to read."""
+    found = None
+    for entry in reversed(frames if isinstance(frames, list) else []):
+        name, filename, number, line = [*entry, None, None, None, None][:4] if isinstance(entry, list) else [None] * 4
+        number = number if type(number) is int and 0 < number < 100_000 else 1
+        name = short_text(name, 100) or "?"
+        place = f"<submission {abs(hash(short_text(filename, 500))):x}, {number}>"
+        linecache.cache[place] = (1, None, [""] * (number - 1) + [clean(line)[:500] + "\n"], place)
+        found = types.TracebackType(found, _frame(name, place), 0, number)
+    return found
+
+
+def _frame(name: str, filename: str) -> types.FrameType:
+    code = compile("frame = getframe()", filename, "exec").replace(co_name=name)
+    names: dict[str, Any] = {"getframe": sys._getframe}
+    exec(code, names)
+    return names["frame"]

@@ -1,0 +1,94 @@
+"""Runs test cells in the examiner, and writes what came of them as a notebook's outputs."""
+
+import ast
+import builtins
+import contextlib
+import io
+import math
+from typing import Any
+
+import torch
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from torch import Tensor, nn
+
+from grading.border.examiner import CandidateGone, Examiner, clean
+from helpers.checks import report
+
+
+class TestCells:
+    """The test cells of one lab, and what they need of the instructor's copy: its imports and its own definitions."""
+
+    __test__ = False  # no tests of pytest's
+
+    def __init__(self, trusted: list[str]):
+        """`trusted` are the sources of the instructor's cells that no student answers."""
+        self._given = [definition for source in trusted for definition in _definitions(source)]
+
+    def run(self, source: str, examiner: Examiner) -> list[NotebookNode]:
+        """Run one cell with the student's things where it names them: its outputs.
+
+        What is on stderr is left out: it costs nothing, and the tests themselves write nothing there.
+        """
+        names: dict[str, Any] = {"torch": torch, "math": math, "nn": nn, "Tensor": Tensor, "__name__": "__main__"}
+        for definition in self._given:
+            exec(compile(definition, "<given>", "exec"), names)
+        published: list[dict] = []
+        written = io.StringIO()
+        value = error = None
+        token = report.publish.set(published.append)
+        try:
+            with contextlib.redirect_stdout(written), contextlib.redirect_stderr(io.StringIO()):
+                for name in sorted(_unbound(source, names)):
+                    with contextlib.suppress(NameError):
+                        names[name] = examiner.find(name)
+                value = _run(source, names)
+        except (Exception, SystemExit) as raised:
+            error = raised
+        finally:
+            report.publish.reset(token)
+        outputs = []
+        if written.getvalue():
+            outputs.append(new_output("stream", name="stdout", text=clean(written.getvalue())))
+        outputs += [new_output("display_data", data=each) for each in published]
+        if error is not None:
+            outputs.append(_told(error))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            outputs.append(new_output("execute_result", data={"text/plain": repr(value)}))
+        return outputs
+
+
+def not_run(reason: str) -> list[NotebookNode]:
+    """The outputs of a test cell that could not be run."""
+    return [_told(CandidateGone(reason))]
+
+
+def _told(error: BaseException) -> NotebookNode:
+    """An error as an output: the verdict and its message, and no line of the test's code."""
+    name, message = type(error).__name__, clean(str(error))
+    line = f"{name}: {message}" if message else name
+    return new_output("error", ename=name, evalue=message, traceback=[line])
+
+
+def _run(source: str, names: dict[str, Any]) -> Any:
+    """Run a cell: the value of its last line, if that is an expression."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "<test>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<test>", "eval"), names) if last is not None else None
+
+
+def _unbound(source: str, names: dict[str, Any]) -> set[str]:
+    """The names that a cell reads and neither it, nor the instructor's copy, nor Python defines."""
+    nodes = list(ast.walk(ast.parse(source)))
+    read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    bound |= {each.arg for node in nodes if isinstance(node, ast.arguments) for each in [*node.args, *node.kwonlyargs]}
+    bound |= {a.asname or a.name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for a in node.names}
+    return read - bound - names.keys() - vars(builtins).keys()
+
+
+def _definitions(source: str) -> list[str]:
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    return [ast.unparse(node) for node in ast.parse(source).body if isinstance(node, kinds)]

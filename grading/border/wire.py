@@ -1,0 +1,253 @@
+"""What crosses the border, and how: a message is a line of JSON and the bytes of its tensors (safetensors).
+
+Nothing is unpickled or evaluated. Whoever reads doesn't trust who wrote: sizes and types are looked at before a byte is
+used, and what doesn't fit raises `BadMessage`.
+
+A value is written as JSON where JSON has it (None, truth values, whole numbers, text); anything else as a list whose
+first item names the kind: `["tensor", 3]` is the message's third tensor, `["tuple", …]` a tuple, and so on.
+What has no kind of its own crosses as its type's name alone, and comes out as an `Unknown`.
+"""
+
+import json
+import math
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+MOST_BYTES = 64 * 2**20  # of a message
+MOST_NODES = 100_000  # of a message's values
+DEEPEST = 40
+_LONGEST_TEXT = 100_000
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+    )
+}
+
+
+class BadMessage(Exception):
+    """A message that isn't one: too large, malformed, or of a kind that doesn't cross."""
+
+
+class Closed(Exception):
+    """The other side is gone."""
+
+
+class Unknown:
+    """A value that doesn't cross, known by its type's name."""
+
+
+def unknown(type_name: str) -> Unknown:
+    """Something whose type goes by that name, and that is nothing else."""
+    name = type_name if type_name.isidentifier() and len(type_name) < 100 else "object"
+    return type(name, (Unknown,), {"__module__": "builtins"})()
+
+
+class Writer:
+    """Turns values into JSON, and collects their tensors. `special` may write what has no kind here."""
+
+    def __init__(self, special: Callable[[Any, "Writer"], Any | None] = lambda value, writer: None):
+        self.tensors: list[Tensor] = []
+        self.plain: list[int] = []  # places of the tensors that are values, not parts of something special
+        self._special = special
+
+    def write(self, value: Any) -> Any:
+        special = self._special(value, self)
+        if special is not None:
+            return special
+        kind = type(value)
+        if value is None or kind is bool or kind is str:
+            return value
+        if kind is int:
+            return value if abs(value) < 2**53 else ["int", str(value)]
+        if isinstance(value, float) and kind.__module__ in ("builtins", "numpy"):
+            return ["float", value.hex() if kind is float else float(value).hex(), kind.__name__]
+        if isinstance(value, torch.Size):
+            return ["tuple", *map(self.write, value)]
+        if kind in (tuple, list):
+            return [kind.__name__, *map(self.write, value)]
+        if kind in (set, frozenset):
+            return [kind.__name__, *map(self.write, value)]
+        if isinstance(value, dict):
+            return ["dict", *([self.write(key), self.write(each)] for key, each in value.items())]
+        if isinstance(value, torch.dtype) and str(value).removeprefix("torch.") in DTYPES:
+            return ["dtype", str(value).removeprefix("torch.")]
+        if isinstance(value, Tensor):
+            written = self.tensor(value)
+            if written[0] == "tensor":
+                self.plain.append(written[1])
+            return written
+        return ["unknown", kind.__name__]
+
+    def tensor(self, tensor: Tensor) -> list:
+        """A tensor's place among the message's tensors; what safetensors can't hold crosses as its outside only."""
+        plain = tensor.detach()
+        if not _crosses(plain):
+            return ["odd", "nested" if plain.is_nested else str(plain.layout), str(plain.dtype), plain.device.type]
+        self.tensors.append(plain.contiguous().clone())
+        return ["tensor", len(self.tensors) - 1]
+
+
+class Reader:
+    """Turns JSON and tensors back into values. `special` may read what has no kind here."""
+
+    def __init__(self, tensors: list[Tensor], special: Callable[[list, "Reader"], Any] | None = None):
+        self.tensors = tensors
+        self._special = special
+        self._nodes = 0
+
+    def read(self, value: Any, depth: int = 0) -> Any:
+        self._nodes += 1
+        if depth > DEEPEST or self._nodes > MOST_NODES:
+            raise BadMessage("a value is nested too deeply or has too many parts")
+        if value is None or isinstance(value, bool | int | str):
+            return value
+        if not isinstance(value, list) or not value or not isinstance(value[0], str):
+            raise BadMessage("a value of no known kind")
+        kind, *parts = value
+        if kind in ("tuple", "list"):
+            return (tuple if kind == "tuple" else list)(self.read(each, depth + 1) for each in parts)
+        if kind in ("set", "frozenset", "dict"):
+            return self._hashed(kind, parts, depth)
+        if kind == "tensor" and len(parts) == 1 and type(parts[0]) is int and 0 <= parts[0] < len(self.tensors):
+            return self.tensors[parts[0]]
+        simple = _SIMPLE.get(kind)
+        try:
+            if simple is not None:
+                return simple(*parts)
+            if self._special is not None:
+                return self._special(value, self)
+        except (ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+            raise BadMessage(f"a value of kind {kind} that is none") from error
+        raise BadMessage("a value of no known kind")
+
+    def _hashed(self, kind: str, parts: list, depth: int) -> Any:
+        try:
+            if kind == "dict":
+                return {self.read(key, depth + 1): self.read(each, depth + 1) for key, each in parts}
+            return {"set": set, "frozenset": frozenset}[kind](self.read(each, depth + 1) for each in parts)
+        except (TypeError, ValueError) as error:
+            raise BadMessage(f"a {kind} of what can't be in one") from error
+
+
+def _float(text: str, type_name: str) -> Any:
+    number = float.fromhex(text) if text not in ("inf", "-inf", "nan") else float(text)
+    if type_name == "float" or not type_name.isidentifier():
+        return number
+    return type(type_name, (float,), {})(number)  # NumPy's numbers are floats, too, but go by another name
+
+
+def _odd(layout: str, dtype: str, device: str) -> Any:
+    if device == "meta":
+        return torch.empty(0, device="meta")
+    if layout == "nested":
+        return torch.nested.nested_tensor([torch.zeros(1)])
+    if layout == "torch.sparse_coo":
+        return torch.zeros(1, 1).to_sparse()
+    return unknown("Tensor")
+
+
+_SIMPLE: dict[str, Callable] = {
+    "int": lambda text: int(text[:1000]),
+    "float": _float,
+    "dtype": lambda name: DTYPES[name],
+    "odd": _odd,
+    "unknown": unknown,
+}
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors of a value that `Writer` writes as such, in its order."""
+    if isinstance(value, Tensor):
+        if _crosses(value):
+            yield value
+    elif type(value) in (tuple, list, set, frozenset):
+        for each in value:
+            yield from tensors_in(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from tensors_in(key)
+            yield from tensors_in(each)
+
+
+def _crosses(tensor: Tensor) -> bool:
+    ordinary = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
+    return ordinary and tensor.device.type == "cpu" and str(tensor.dtype).removeprefix("torch.") in DTYPES
+
+
+class Channel:
+    """Messages over a connected socket, one at a time: a JSON object, and tensors."""
+
+    def __init__(self, connection: socket.socket):
+        self._socket = connection
+
+    def send(self, message: dict, tensors: list[Tensor]) -> None:
+        """Raises: Closed, BadMessage (if the message is too large)."""
+        head = json.dumps(message).encode()
+        body = save({str(i): tensor for i, tensor in enumerate(tensors)}) if tensors else b""
+        if len(head) + len(body) > MOST_BYTES:
+            raise BadMessage(
+                f"the message has {(len(head) + len(body)) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}"
+            )
+        try:
+            self._socket.sendall(struct.pack("!II", len(head), len(body)) + head + body)
+        except OSError as error:
+            raise Closed("the connection is closed") from error
+
+    def receive(self, seconds: float | None = None) -> tuple[dict, list[Tensor]]:
+        """Raises: Closed, BadMessage, TimeoutError (if the message isn't there in time)."""
+        self._socket.settimeout(seconds)
+        head_size, body_size = struct.unpack("!II", self._exactly(8))
+        if head_size + body_size > MOST_BYTES:
+            raise BadMessage("the message is too large")
+        head, body = self._exactly(head_size), self._exactly(body_size)
+        try:
+            message = json.loads(head, parse_constant=_refuse)
+            tensors = load(body) if body_size else {}
+        except (ValueError, RecursionError) as error:
+            raise BadMessage("the message is no JSON") from error
+        except Exception as error:  # safetensors has errors of its own
+            raise BadMessage("the message's tensors can't be read") from error
+        if not isinstance(message, dict) or set(tensors) != {str(i) for i in range(len(tensors))}:
+            raise BadMessage("the message has the wrong form")
+        # cloned, so that each has a storage of its own: they were views into one
+        return message, [tensors[str(i)].clone() for i in range(len(tensors))]
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _exactly(self, size: int) -> bytes:
+        parts, missing = [], size
+        while missing:
+            try:
+                part = self._socket.recv(min(missing, 2**20))
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise Closed("the connection is closed") from error
+            if not part:
+                raise Closed("the connection is closed")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def short_text(value: Any, longest: int = _LONGEST_TEXT) -> str:
+    """A text of the other side's, or an empty one, no longer than that."""
+    return value[:longest] if isinstance(value, str) else ""
+
+
+def seconds_left(deadline: float, now: float) -> float:
+    return max(0.01, deadline - now) if math.isfinite(deadline) else 3600.0

@@ -1,0 +1,112 @@
+"""Takes the place of nbgrader's `Execute`: the student's cells run in the sandbox, the tests outside of it."""
+
+import contextlib
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbgrader.preprocessors import Execute
+from nbgrader.utils import is_grade, is_locked, is_solution
+from traitlets import Bool, Unicode
+
+from grading.border.examiner import Examiner
+from grading.border.testing import TestCells, not_run
+from grading.border.wire import Channel
+from grading.sandbox import Limits, require_bubblewrap, watched
+
+_SECONDS_A_TEST = 60
+
+
+class SandboxKernelManager(AsyncKernelManager):
+    """A kernel manager whose kernels run in the sandbox, in `folder`, and are spoken to over sockets in there."""
+
+    folder = Unicode()
+
+    def __init__(self, folder: Path, sandbox: bool, **kwargs: Any):
+        super().__init__(transport="ipc", ip=str(folder / "k"), connection_file=str(folder / "kernel.json"), **kwargs)
+        self.folder = str(folder)
+        self._provisioner = "attention-by-hand-sandbox" if sandbox else "attention-by-hand-unprotected"
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        provisioner = {"kernel_provisioner": {"provisioner_name": self._provisioner}}
+        return KernelSpec(
+            argv=["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="sandbox",
+            language="python",
+            interrupt_mode="message",  # a signal doesn't reach into the sandbox
+            metadata=provisioner,
+        )
+
+
+class ExecuteApart(Execute):
+    """Runs a submission's cells in a sandboxed kernel, and its test cells in an examiner that asks that kernel."""
+
+    sandbox = Bool(True, help="Whether students' code runs in a sandbox; without one it runs with your rights.").tag(
+        config=True
+    )
+
+    def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
+        if self.sandbox:
+            require_bubblewrap()
+        self._tests = TestCells(_trusted_sources(nb))
+        self._gone: str | None = None
+        with tempfile.TemporaryDirectory(prefix="abh-") as name:
+            self._folder = Path(name)
+            (self._folder / "work").mkdir()
+            resources.setdefault("metadata", {})["path"] = name
+            return super().preprocess(nb, resources, km=SandboxKernelManager(self._folder, self.sandbox, parent=self))
+
+    @contextlib.contextmanager
+    def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
+        with (
+            super().setup_kernel(**kwargs),
+            watched(psutil.Process(self.km.provisioner.pid), Limits()) as self._excesses,
+        ):
+            yield
+
+    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
+        if cell.cell_type != "code":
+            return cell, resources
+        if is_grade(cell) and not is_solution(cell):
+            cell.outputs = not_run(self._gone) if self._gone else self._test(cell)
+            cell.execution_count = index + 1
+        elif not self._gone:
+            try:
+                super().preprocess_cell(cell, resources, index)
+            except DeadKernelError:
+                self._gone = "the process that runs the student's code has ended" + "".join(
+                    f": {reason}" for reason in self._excesses
+                )
+        return cell, resources
+
+    def _test(self, cell: NotebookNode) -> list[NotebookNode]:
+        place = self._folder / "border"
+        place.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(str(place))
+            listener.listen(1)
+            listener.settimeout(10)
+            call = f"__import__('grading.border.candidate').border.candidate.connect({str(place)!r}, globals())"
+            self.kc.execute(call, silent=True, store_history=False, allow_stdin=False)
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                return not_run("the process that runs the student's code doesn't answer")
+            with connection:
+                examiner = Examiner(Channel(connection), time.monotonic() + _SECONDS_A_TEST)
+                outputs = self._tests.run(cell.source, examiner)
+                examiner.done()
+        return outputs
+
+
+def _trusted_sources(nb: NotebookNode) -> list[str]:
+    return [cell.source for cell in nb.cells if cell.cell_type == "code" and is_locked(cell) and not is_grade(cell)]
