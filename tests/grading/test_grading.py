@@ -9,7 +9,7 @@ from grading.__main__ import main
 from grading.autograding import autograde
 from grading.course import Course, command
 from grading.sample_answers.lab01_masked_softmax import STUDENTS
-from tests.grading.classroom import LAB, filled_in, hand_in, make_course, open_gradebook, run, scores
+from tests.grading.classroom import LAB, SANDBOX, filled_in, hand_in, make_course, open_gradebook, run, scores
 
 # What can become of a file on its way, and the sentence that says so.
 BROKEN = {
@@ -63,6 +63,7 @@ def row(printed, student):
     return next(line.split()[1:] for line in printed.splitlines() if line.startswith(student + " "))
 
 
+@SANDBOX
 @pytest.mark.slow
 def test_from_the_student_copy_to_full_marks(graded_class):
     course, _, graded = graded_class
@@ -76,6 +77,7 @@ def test_from_the_student_copy_to_full_marks(graded_class):
         assert gradebook.find_comment("written_masking", LAB, LAB, "sane").comment == "Two keys in ten: yes."
 
 
+@SANDBOX
 @pytest.mark.slow
 def test_a_second_grading_keeps_the_marks_by_hand_and_asks_to_look_again(graded_class, monkeypatch, capfd):
     monkeypatch.chdir(graded_class[0])
@@ -84,6 +86,7 @@ def test_a_second_grading_keeps_the_marks_by_hand_and_asks_to_look_again(graded_
     assert row(capfd.readouterr().out, "sane") == ["3", "8", "3", "2", "16", "2.5", "?", "18.5", "+", "?"]
 
 
+@SANDBOX
 @pytest.mark.slow
 def test_broken_submissions_get_a_sentence_each_and_stop_nobody(graded_class):
     _, _, graded = graded_class
@@ -98,6 +101,7 @@ def test_broken_submissions_get_a_sentence_each_and_stop_nobody(graded_class):
     assert row(graded.stdout, "sane")[-3] == "16"
 
 
+@SANDBOX
 @pytest.mark.slow
 def test_a_submission_gets_marks_for_what_works(graded_class):
     _, _, graded = graded_class
@@ -105,6 +109,7 @@ def test_a_submission_gets_marks_for_what_works(graded_class):
     assert row(graded.stdout, "quits")[:5] == ["3", "0", "0", "0", "3"]
 
 
+@SANDBOX
 @pytest.mark.slow
 def test_grading_changes_neither_the_labs_nor_what_was_handed_in(graded_class):
     _, before, _ = graded_class

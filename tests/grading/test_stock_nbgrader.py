@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from grading.sample_answers import lab01_masked_softmax as answers
-from tests.grading.classroom import LAB, ROOT, filled_in, hand_in, make_course, open_gradebook, run, scores
+from tests.grading.classroom import LAB, ROOT, SANDBOX, filled_in, hand_in, make_course, open_gradebook, run, scores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, SANDBOX]
 
 WRITTEN = {"written_masking": answers.STUDENTS["sample-ada"]["written_masking"]}
 CLASS = {
