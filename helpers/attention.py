@@ -1,4 +1,4 @@
-"""Attention, piece by piece: the mask, the masked softmax, the ways to score a query against a key, and the pooling.
+"""Attention, piece by piece: masks, the masked softmax, the ways to score a query against a key, pooling, several heads.
 
 Shapes are batch first: queries `(B, Q, d)`, keys `(B, K, d)`, values `(B, K, v)`, scores and weights `(B, Q, K)`.
 A boolean mask is True where a key may be attended to.
@@ -58,14 +58,7 @@ def masked_softmax(
             f"to fit scores of shape {tuple(scores.shape)}, not {tuple(valid_lens.shape)}"
         )
     mask = mask.reshape(batch, -1, num_keys)  # (batch, 1 or query, key)
-    # A row of nothing but −∞ turns to NaN, forward and backward. An empty row is therefore given zeros before
-    # the softmax, and loses all its weights after it.
-    empty = ~mask.any(dim=-1, keepdim=True)  # (batch, 1 or query, 1)
-    fill = torch.zeros_like(empty, dtype=scores.dtype).masked_fill(~empty, -torch.inf)
-    weights = torch.where(mask, scores, fill).softmax(dim=-1)
-    # In the other rows the weights of the padding are 0 by now. Their gradient may yet be infinite, where
-    # values in the padding are huge, and mustn't reach the softmax: 0 times infinity is NaN.
-    return torch.where(mask, weights, 0.0)
+    return _softmax_where(mask, scores)
 
 
 def scaled_dot_product_attention(
@@ -196,6 +189,111 @@ class AttentionPooling(nn.Module):
         return output
 
 
+def split_heads(
+    x: Float[Tensor, "batch length dim"], num_heads: int
+) -> Float[Tensor, "batch {num_heads} length head_dim"]:
+    """Cut each vector into `num_heads` pieces of equal width, one a head: `(B, L, d) -> (B, heads, L, d / heads)`.
+
+    Head h gets the columns from h · d/heads to (h + 1) · d/heads − 1. `merge_heads` undoes it.
+
+    Raises:
+        ValueError: if `x` isn't `(batch, length, dim)`, or its width can't be shared out evenly.
+    """
+    _require_float("x", x, "(batch, length, dim)")
+    batch, length, dim = x.shape
+    _require_divisible("the width of x", dim, num_heads)
+    # Only the columns are cut. The heads then change places with the positions: a view straight to the final
+    # shape would give head 0 the first positions instead of the first columns.
+    return x.reshape(batch, length, num_heads, dim // num_heads).transpose(1, 2)
+
+
+def merge_heads(x: Float[Tensor, "batch heads length head_dim"]) -> Float[Tensor, "batch length dim"]:
+    """Put the heads' pieces side by side again: `(B, heads, L, d / heads) -> (B, L, d)`.
+
+    Raises:
+        ValueError: if `x` isn't `(batch, heads, length, head_dim)`.
+    """
+    _require_float("x", x, "(batch, heads, length, head_dim)", axes=4)
+    return x.transpose(1, 2).flatten(2)
+
+
+def causal_mask(length: int) -> Bool[Tensor, "{length} {length}"]:
+    """Which key each query may attend to if nobody may look ahead: its own position and those before it (True).
+
+    Raises:
+        ValueError: if `length` is less than 1.
+    Source: Vaswani et al. (2017), section 3.2.3.
+    """
+    if length < 1:
+        raise ValueError(f"length must be at least 1, not {length}")
+    return torch.ones(length, length, dtype=torch.bool).tril()
+
+
+class MultiHeadAttention(nn.Module):
+    """Several scaled dot-product attentions side by side, each on its own learned part of the vectors.
+
+    Queries, keys and values go through a linear layer each and are cut into `num_heads` pieces (`split_heads`). Every
+    head attends with its own pieces; the heads' outputs are put side by side again and go through a fourth layer.
+
+    `W_q`, `W_k`, `W_v` and `W_o` are `nn.Linear(embed_dim, embed_dim)`. `dropout` is the share of weights set to zero in
+    training, the others growing to make up for it.
+
+    Source: Vaswani et al. (2017), section 3.2.2.
+    Raises:
+        ValueError: if `embed_dim` can't be shared out evenly among the heads.
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0):
+        super().__init__()
+        _require_divisible("embed_dim", embed_dim, num_heads)
+        self.num_heads = num_heads
+        self.W_q = nn.Linear(embed_dim, embed_dim)
+        self.W_k = nn.Linear(embed_dim, embed_dim)
+        self.W_v = nn.Linear(embed_dim, embed_dim)
+        self.W_o = nn.Linear(embed_dim, embed_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch query embed"],
+        key: Float[Tensor, "batch key embed"],
+        value: Float[Tensor, "batch key embed"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> tuple[Float[Tensor, "batch query embed"], Float[Tensor, "batch heads query key"]]:
+        """The output, and each head's weights as they were before dropout.
+
+        `mask` is True where a query may attend to a key: `(Q, K)`, `(B, Q, K)`, or anything that can be broadcast to
+        `(B, heads, Q, K)`; with three axes, the first is the batch. A query that may attend to no key has weights of
+        zero in every head.
+
+        Raises:
+            ValueError: if the shapes don't fit one another or the layer, or the mask isn't boolean.
+        """
+        self._require_inputs(query, key, value)
+        queries = split_heads(self.W_q(query), self.num_heads)  # (batch, heads, query, head_dim)
+        keys = split_heads(self.W_k(key), self.num_heads)  # (batch, heads, key, head_dim)
+        values = split_heads(self.W_v(value), self.num_heads)  # (batch, heads, key, head_dim)
+        # A head's product is a sum over the columns of one head, hence the root of that number.
+        scores = queries / math.sqrt(queries.shape[-1]) @ keys.mT  # (batch, heads, query, key)
+        weights = scores.softmax(dim=-1) if mask is None else _softmax_where(_fit_mask(mask, scores), scores)
+        output = self.W_o(merge_heads(self.dropout(weights) @ values))  # (batch, query, embed)
+        return output, weights
+
+    def _require_inputs(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        width = self.W_q.in_features
+        for name, tensor in (("query", query), ("key", key), ("value", value)):
+            _require_float(name, tensor, f"(batch, {name}, {width})")
+            if tensor.shape[2] != width:
+                raise ValueError(
+                    f"{name} must have width {width}, for which this layer was built, not {tensor.shape[2]}"
+                )
+        if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
+            raise ValueError(
+                "query, key and value must have one batch size, and key and value one length, not shapes "
+                f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+            )
+
+
 def kernel_regression(
     x_query: Float[Tensor, "query"],
     x_train: Float[Tensor, "train"],
@@ -224,6 +322,20 @@ def kernel_regression(
     return (-(distances**2) / (2 * bandwidth**2)).softmax(dim=-1) @ y_train
 
 
+def _softmax_where(
+    mask: Bool[Tensor, "*#shape key"], scores: Float[Tensor, "*shape key"]
+) -> Float[Tensor, "*shape key"]:
+    """Softmax over the keys for which `mask`, which is broadcast to the scores, is True."""
+    # A row of nothing but −∞ turns to NaN, forward and backward. An empty row is therefore given zeros before
+    # the softmax, and loses all its weights after it.
+    empty = ~mask.any(dim=-1, keepdim=True)  # (…, 1)
+    fill = torch.zeros_like(empty, dtype=scores.dtype).masked_fill(~empty, -torch.inf)
+    weights = torch.where(mask, scores, fill).softmax(dim=-1)
+    # In the other rows the weights of the masked keys are 0 by now. Their gradient may yet be infinite, where
+    # values in the padding are huge, and mustn't reach the softmax: 0 times infinity is NaN.
+    return torch.where(mask, weights, 0.0)
+
+
 def _pool(
     scores: Float[Tensor, "batch query key"],
     values: Float[Tensor, "batch key v"],
@@ -239,6 +351,27 @@ def _pool(
         )
     weights = masked_softmax(scores, valid_lens)
     return torch.bmm(dropout(weights), values), weights
+
+
+def _fit_mask(mask: Tensor, scores: Tensor) -> Tensor:
+    """The mask with axes that broadcast to the scores (batch, heads, query, key)."""
+    batch, heads, num_queries, num_keys = scores.shape
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(f"mask must be a boolean tensor, True where a query may attend to a key, not {kind}")
+    fitted = mask.unsqueeze(1) if mask.dim() == 3 else mask  # (batch, 1, query, key): the same for every head
+    axes = zip(fitted.shape[::-1], scores.shape[::-1], strict=False)
+    if fitted.dim() > 4 or any(size not in (1, full) for size, full in axes):
+        raise ValueError(
+            f"mask must have shape ({num_queries}, {num_keys}), ({batch}, {num_queries}, {num_keys}), or one that can "
+            f"be broadcast to ({batch}, {heads}, {num_queries}, {num_keys}), not {tuple(mask.shape)}"
+        )
+    return fitted
+
+
+def _require_divisible(name: str, width: int, num_heads: int) -> None:
+    if num_heads < 1 or width % num_heads:
+        raise ValueError(f"{name} must be a multiple of num_heads, but {width} can't be shared out among {num_heads}")
 
 
 def _require_widths(queries: Tensor, query_dim: int, keys: Tensor, key_dim: int) -> None:

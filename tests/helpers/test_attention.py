@@ -12,10 +12,14 @@ from helpers.attention import (
     AttentionPooling,
     BilinearScore,
     DotProductScore,
+    MultiHeadAttention,
+    causal_mask,
     kernel_regression,
     length_mask,
     masked_softmax,
+    merge_heads,
     scaled_dot_product_attention,
+    split_heads,
 )
 from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
 
@@ -336,3 +340,172 @@ def test_bad_input_is_told_in_the_users_words(as_a_user, call, sentence):
 def test_the_tests_check_the_shapes_in_the_signatures():
     with pytest.raises(Exception, match="Type-check error"):
         masked_softmax(SCORES[0])
+
+
+HEADS_INPUTS = (draw(3, 4, 12), draw(3, 5, 12, seed=1), draw(3, 5, 12, seed=2))  # four queries, five keys
+
+
+def multi_head(num_heads=3, **kwargs):
+    torch.manual_seed(0)
+    return MultiHeadAttention(12, num_heads, **kwargs)
+
+
+def test_each_head_gets_its_own_neighbouring_columns_of_every_position():
+    x = draw(2, 5, 12)
+    split = split_heads(x, 3)
+    assert split.shape == (2, 3, 5, 4)
+    for head in range(3):
+        assert torch.equal(split[:, head], x[:, :, 4 * head : 4 * head + 4])
+
+
+@given(SIZES, SIZES, SIZES, SIZES)
+@settings(max_examples=30, deadline=None)
+def test_merging_undoes_splitting(batch, length, heads, head_dim):
+    x = draw(batch, length, heads * head_dim)
+    assert torch.equal(merge_heads(split_heads(x, heads)), x)
+
+
+def test_a_causal_mask_allows_each_position_itself_and_those_before_it():
+    assert causal_mask(3).tolist() == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+MASKS = {
+    "none": None,
+    "per query": draw(4, 5) > -0.5,
+    "per sequence": (draw(3, 4, 5) > -0.5) | torch.eye(4, 5, dtype=torch.bool),
+    "one row for all queries": length_mask(torch.tensor([5, 1, 3]), 5)[:, None],
+    "per head": (draw(3, 3, 4, 5) > 0) | torch.eye(4, 5, dtype=torch.bool),
+    "per head, for all sequences": (draw(1, 3, 4, 5) > 0) | torch.eye(4, 5, dtype=torch.bool),
+}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
+def test_multi_head_attention_is_its_definition_head_by_head_and_query_by_query(mask):
+    layer = multi_head().double()
+    query, key, value = (x.double() for x in HEADS_INPUTS)
+    q, k, v = layer.W_q(query), layer.W_k(key), layer.W_v(value)
+    allowed = torch.ones(3, 3, 4, 5, dtype=torch.bool)
+    if mask is not None:
+        allowed = (mask[:, None] if mask.dim() == 3 else mask).expand(3, 3, 4, 5)
+    output, weights = layer(query, key, value, mask)
+    for b in range(3):
+        for i in range(4):
+            heads = []
+            for h in range(3):
+                part, keep = slice(4 * h, 4 * h + 4), allowed[b, h, i]
+                scores = torch.stack([sum(q[b, i, part] * each[part]) / 2 for each in k[b]])  # √4 = 2
+                expected = torch.where(keep, scores.exp(), 0.0) / scores.exp()[keep].sum()
+                assert torch.allclose(weights[b, h, i], expected)
+                heads.append(expected @ v[b, :, part])
+            assert torch.allclose(output[b, i], layer.W_o(torch.cat(heads)))
+
+
+@pytest.mark.parametrize(
+    "mask", [None, causal_mask(5), length_mask(torch.tensor([5, 1, 3]), 5)[:, None].expand(3, 5, 5)]
+)
+def test_multi_head_attention_is_pytorchs_layer_with_the_mask_inverted(mask):
+    ours, theirs = multi_head(), torch.nn.MultiheadAttention(12, 3, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([ours.W_q.weight, ours.W_k.weight, ours.W_v.weight]))
+        theirs.in_proj_bias.copy_(torch.cat([ours.W_q.bias, ours.W_k.bias, ours.W_v.bias]))
+    theirs.out_proj.load_state_dict(ours.W_o.state_dict())
+    x = draw(3, 5, 12)
+    inverted = None if mask is None else ~mask if mask.dim() == 2 else (~mask).repeat_interleave(3, dim=0)
+    for mine, expected in zip(
+        ours(x, x, x, mask), theirs(x, x, x, attn_mask=inverted, average_attn_weights=False), strict=True
+    ):
+        assert torch.allclose(mine, expected, atol=1e-6)
+
+
+def test_a_query_that_may_attend_to_nothing_has_weights_of_zero_and_finite_gradients():
+    layer = multi_head()
+    inputs = [x.clone().requires_grad_() for x in HEADS_INPUTS]
+    mask = torch.ones(4, 5, dtype=torch.bool)
+    mask[2] = False
+    output, weights = layer(*inputs, mask)
+    output.sum().backward()
+    assert (weights[:, :, 2] == 0).all()
+    assert torch.allclose(output[:, 2], layer.W_o.bias.expand(3, 12))
+    assert all(tensor.grad.isfinite().all() for tensor in (*inputs, *layer.parameters()))
+    assert (inputs[0].grad[:, 2] == 0).all() and (inputs[0].grad[:, 0] != 0).any()
+
+
+def test_what_a_masked_key_holds_makes_no_difference():
+    layer, (query, key, value) = multi_head(), HEADS_INPUTS
+    other_key, other_value = key.clone(), value.clone()
+    other_key[:, 3:], other_value[:, 3:] = 50, -70
+    mask = length_mask(torch.tensor([3, 3, 3]), 5)[:, None]
+    assert torch.equal(layer(query, key, value, mask)[0], layer(query, other_key, other_value, mask)[0])
+
+
+def test_the_weights_of_multi_head_attention_are_those_before_dropout():
+    layer = multi_head(dropout=0.5)
+    torch.manual_seed(1)
+    dropped_output, weights = layer(*HEADS_INPUTS)
+    assert torch.allclose(weights.sum(-1), torch.ones(3, 3, 4))
+    output, same_weights = layer.eval()(*HEADS_INPUTS)
+    assert torch.equal(weights, same_weights)
+    assert not torch.allclose(dropped_output, output)
+    assert torch.equal(layer(*HEADS_INPUTS)[0], output)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_multi_head_attention_keeps_the_type(dtype):
+    x = draw(2, 3, 12).to(dtype)
+    output, weights = multi_head().to(dtype)(x, x, x, causal_mask(3))
+    assert output.dtype == weights.dtype == dtype
+    assert output.isfinite().all()
+
+
+def test_the_gradient_of_multi_head_attention_is_right_for_its_inputs_and_its_parameters():
+    torch.manual_seed(0)
+    layer = MultiHeadAttention(4, 2).double()
+    inputs = [draw(2, 3, 4, seed=i, dtype=torch.float64).requires_grad_() for i in range(3)]
+    parameters = dict(layer.named_parameters())
+
+    def attend(query, key, value, *weights):
+        named = dict(zip(parameters, weights, strict=True))
+        return torch.func.functional_call(layer, named, (query, key, value, causal_mask(3)))
+
+    assert torch.autograd.gradcheck(attend, (*inputs, *parameters.values()))
+
+
+def test_the_parameters_of_multi_head_attention_are_those_of_lab_8_whatever_the_number_of_heads():
+    for heads in (1, 3, 12):
+        shapes = {name: tuple(p.shape) for name, p in multi_head(heads).named_parameters()}
+        assert shapes == {
+            f"W_{x}.{p}": (12, 12) if p == "weight" else (12,) for x in "qkvo" for p in ("weight", "bias")
+        }
+
+
+X, ALL = torch.zeros(2, 3, 12), torch.ones(2, 3, 3, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: split_heads(X, 5),
+            "the width of x must be a multiple of num_heads, but 12 can't be shared out among 5",
+        ),
+        (lambda: split_heads(X, 0), "the width of x must be a multiple of num_heads, but 12 can't .* among 0"),
+        (lambda: split_heads(X[0], 3), r"x must have shape \(batch, length, dim\), not \(3, 12\)"),
+        (lambda: merge_heads(X), r"x must have shape \(batch, heads, length, head_dim\), not \(2, 3, 12\)"),
+        (lambda: causal_mask(0), "length must be at least 1, not 0"),
+        (lambda: MultiHeadAttention(10, 4), "embed_dim must be a multiple of num_heads, but 10 can't .* among 4"),
+        (lambda: multi_head()(X[:, :, :8], X, X), "query must have width 12, for which this layer was built, not 8"),
+        (lambda: multi_head()(X, X.int(), X), "key must be a tensor of floating-point numbers"),
+        (lambda: multi_head()(X, X, X[0]), r"value must have shape \(batch, value, 12\), not \(3, 12\)"),
+        (lambda: multi_head()(X, X, X[:, :2]), "key and value one length"),
+        (lambda: multi_head()(X, X[:1], X[:1]), "must have one batch size"),
+        (lambda: multi_head()(X, X, X, ALL.float()), "mask must be a boolean tensor, True where .* not torch.float32"),
+        (lambda: multi_head()(X, X, X, [[True]]), "mask must be a boolean tensor, True where .* not list"),
+        (lambda: multi_head()(X, X, X, ALL[0, :2]), r"mask must have shape \(3, 3\), \(2, 3, 3\), .* not \(2, 3\)"),
+        (lambda: multi_head()(X, X, X, ALL[:, :, :2]), r"broadcast to \(2, 3, 3, 3\), not \(2, 3, 2\)"),
+        (lambda: multi_head(2)(X, X, X, ALL[:, None].expand(2, 3, 3, 3)), r"mask must have .* not \(2, 3, 3, 3\)"),
+        (lambda: multi_head()(X, X, X, ALL[None, None]), r"mask must have shape .* not \(1, 1, 2, 3, 3\)"),
+    ],
+)
+def test_bad_input_to_several_heads_is_told_in_the_users_words(as_a_user, call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
