@@ -166,12 +166,14 @@ def _plain_settings():
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     try:
         torch.set_default_dtype(torch.float32)
-        torch.set_default_device("cpu")
+        if device.type != "cpu":  # setting it slows every operation down, even to what it is
+            torch.set_default_device("cpu")
         with torch.inference_mode(False), torch.enable_grad(), torch.autograd.set_detect_anomaly(False):
             yield
     finally:
         torch.set_default_dtype(dtype)
-        torch.set_default_device(None if device.type == "cpu" else device)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
 
 
 def is_blank(findings: list[Finding]) -> bool:

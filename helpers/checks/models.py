@@ -1,0 +1,48 @@
+"""Models that checks hand to an answer that works on a model.
+
+Each is a class that is built from numbers and given its weights by name, so that another process can build the same one.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class FixedDropout(nn.Module):
+    """Dropout that in training always drops the same numbers, every second one, so that what it does can be repeated."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (2 * (torch.arange(x.shape[-1]) % 2)) if self.training else x
+
+
+class WatchedSeq2Seq(nn.Module):
+    """Lab 4's model with dropout in its embedding; `calls_with_gradients` counts the calls that PyTorch kept a graph of.
+
+    The count is a buffer, which is part of the model's state, and so is read like its weights.
+    """
+
+    def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
+        super().__init__()
+        self.embedding = _Embedding(vocab_size, embed_dim)
+        self.encoder = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.decoder = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.linear = nn.Linear(hidden_dim, vocab_size)
+
+    def forward(self, encoder_x: Tensor, decoder_x: Tensor) -> Tensor:
+        """Logits under teacher forcing: (batch, source), (batch, target) -> (batch, target, vocabulary)."""
+        _, state = self.encoder(self.embedding(encoder_x))
+        outputs, _ = self.decoder(self.embedding(decoder_x), state)
+        return self.linear(outputs)
+
+
+class _Embedding(nn.Embedding):
+    """An embedding with dropout after it, which counts its calls."""
+
+    def __init__(self, vocab_size: int, embed_dim: int):
+        super().__init__(vocab_size, embed_dim)
+        self.dropout = FixedDropout()
+        self.register_buffer("calls_with_gradients", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            self.calls_with_gradients += 1
+        return self.dropout(super().forward(ids))
