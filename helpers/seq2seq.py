@@ -118,10 +118,10 @@ class PlainDecoder(nn.Module):
         """The outputs, the last state, and no weights.
 
         Raises:
-            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
-                `encoder_out` in its batch.
+            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, differs from `encoder_out`
+                in its batch, or `hidden_state` is not the state of such a network.
         """
-        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         outputs, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         return outputs, hidden_state, None
 
@@ -162,10 +162,11 @@ class LuongDecoder(nn.Module):
         """The attentional states h̃, the network's last state, and the attention weights.
 
         Raises:
-            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
-                `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
+            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, differs from `encoder_out`
+                in its batch, or `hidden_state` is not the state of such a network; for `valid_lens` see
+                `masked_softmax`.
         """
-        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         queries, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         scores = torch.bmm(queries, self.W_a(encoder_out).transpose(1, 2))  # (batch, target, source)
         weights = masked_softmax(scores, valid_lens)
@@ -177,10 +178,11 @@ class BahdanauDecoder(nn.Module):
     """A decoder that attends before its recurrent network, step by step, with the additive score.
 
     At each step the *previous* state is the query and the encoder's outputs are keys and values; the network reads the
-    context and the token's embedding, [c; x]. Its state takes the context along from step to step. The PyTorch
-    tutorial's decoder, as it has been since 2023, is this one with the two in the other order.
+    context and the token's embedding, [c; x]. Its state takes the context along from step to step. The decoder of the
+    PyTorch tutorial, as it has been since 2023, is this one with the two in the other order and biases in the score.
 
-    Source: Bahdanau, Cho and Bengio (2015), section 3.1; the output layer (maxout) is left out.
+    Source: Bahdanau, Cho and Bengio (2015), section 3.1. Theirs starts from a layer over the encoder's first backward
+    state, and reads its output off by a maxout layer; this one starts from the encoder's state, as the others do.
     """
 
     def __init__(
@@ -208,16 +210,20 @@ class BahdanauDecoder(nn.Module):
         """The outputs, the last state, and the attention weights.
 
         Raises:
-            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, or differs from
-                `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
+            ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, differs from `encoder_out`
+                in its batch, or `hidden_state` is not the state of such a network; for `valid_lens` see
+                `masked_softmax`.
         """
-        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         outputs, weights = [], []
         for token in embedded.split(1, dim=1):  # (batch, 1, embed)
             context = self.attention(_query(hidden_state), encoder_out, encoder_out, valid_lens)  # (batch, 1, hidden)
             output, hidden_state = self.rnn(torch.cat([context, token], dim=-1), hidden_state)
             outputs.append(output)
             weights.append(self.attention.weights)
+        # They are handed back. Kept here besides, they would hold on to the last step's graph, and no one could copy
+        # the model.
+        self.attention.weights = None
         return torch.cat(outputs, dim=1), hidden_state, torch.cat(weights, dim=1)
 
 
@@ -228,7 +234,8 @@ class PositionDecoder(nn.Module):
     layer: there are no keys. The weights then pool the encoder's outputs as usual; the network reads a ReLU of a linear
     layer over [x; c]. A source longer than `max_len` can't be read at all.
 
-    Source: the older PyTorch tutorial "Translation with a sequence to sequence network and attention".
+    Source: the PyTorch tutorial "Translation with a sequence to sequence network and attention" as it was before 2023.
+    Luong, Pham and Manning (2015), equation 8 ("location"), have scores without keys too, from the state alone.
     """
 
     def __init__(
@@ -259,12 +266,15 @@ class PositionDecoder(nn.Module):
 
         Raises:
             ValueError: if the source is longer than `max_len`, `decoder_x` is not `(batch, target)` token ids of the
-                vocabulary, or differs from `encoder_out` in its batch; for `valid_lens` see `masked_softmax`.
+                vocabulary, differs from `encoder_out` in its batch, or `hidden_state` is not the state of such a
+                network; for `valid_lens` see `masked_softmax`.
         """
-        embedded = _embed(self, decoder_x, encoder_out)  # (batch, target, embed)
+        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         source, max_len = encoder_out.shape[1], self.position_scores.out_features
         if source > max_len:
-            raise ValueError(f"encoder_out has {source} positions, and this decoder was built for at most {max_len}")
+            raise ValueError(
+                f"encoder_out must have at most {max_len} source positions, for which this decoder was built, not {source}"
+            )
         outputs, weights = [], []
         for token in embedded.split(1, dim=1):  # (batch, 1, embed)
             scores = self.position_scores(torch.cat([token, _query(hidden_state)], dim=-1))[..., :source]
@@ -403,14 +413,29 @@ def _query(state: State) -> Float[Tensor, "batch 1 hidden"]:
 
 
 def _embed(
-    decoder: nn.Module, decoder_x: Int[Tensor, "batch target"], encoder_out: Float[Tensor, "batch source hidden"]
+    decoder: nn.Module,
+    encoder_out: Float[Tensor, "batch source hidden"],
+    decoder_x: Int[Tensor, "batch target"],
+    hidden_state: State,
 ) -> Float[Tensor, "batch target embed"]:
+    """The embedded input of a decoder, once it is clear that all it was given fits together."""
     _require_ids("decoder_x", decoder_x, decoder.embedding.num_embeddings)
     if len(decoder_x) != len(encoder_out):
         raise ValueError(
             f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
         )
+    _require_state(hidden_state, decoder.rnn, len(decoder_x))
     return decoder.dropout(decoder.embedding(decoder_x))
+
+
+def _require_state(hidden_state: State, rnn: nn.GRU | nn.LSTM, batch: int) -> None:
+    expected = [(rnn.num_layers, batch, rnn.hidden_size)] * (2 if isinstance(rnn, nn.LSTM) else 1)
+    found = [tuple(part.shape) for part in (hidden_state if isinstance(hidden_state, tuple) else (hidden_state,))]
+    if found != expected:
+        raise ValueError(
+            f"hidden_state must be the state of this decoder's {type(rnn).__name__}, of shape "
+            f"{' and '.join(map(str, expected))}, not {' and '.join(map(str, found))}: were encoder and decoder built alike?"
+        )
 
 
 def _require_lengths(valid_lens: Tensor, ids: Tensor) -> None:

@@ -1,13 +1,19 @@
 """The encoder, the decoders, the loss and greedy decoding: what depends on what, and who may look where."""
 
+import copy
+from functools import partial
+
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from helpers.seq2seq import (
+    BahdanauDecoder,
     Encoder,
     LuongDecoder,
     PlainDecoder,
+    PositionDecoder,
     Seq2Seq,
     greedy_decode,
     sequence_cross_entropy,
@@ -16,13 +22,24 @@ from helpers.seq2seq import (
 
 VOCAB, EMBED, HIDDEN = 9, 5, 6
 SOURCE = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8], [3, 3, 1, 3]])
+LENGTHS = torch.tensor([2, 4, 3])
+
+ATTENDING = {"luong": LuongDecoder, "bahdanau": BahdanauDecoder, "position": partial(PositionDecoder, max_len=7)}
+DECODERS = {"plain": PlainDecoder, **ATTENDING}
+EVERY_DECODER = pytest.mark.parametrize("decoder", DECODERS)
+DIRECTIONS = pytest.mark.parametrize("bidirectional", [False, True], ids=["one-way", "both-ways"])
+NETWORKS = pytest.mark.parametrize("rnn", [nn.GRU, nn.LSTM])
 
 
-@pytest.fixture(params=[False, True], ids=["one-way", "both-ways"])
-def model(request):
+def model_of(decoder, bidirectional=False, **options):
     torch.manual_seed(0)
-    encoder = Encoder(VOCAB, EMBED, HIDDEN, bidirectional=request.param)
-    return Seq2Seq(encoder, LuongDecoder(VOCAB, EMBED, HIDDEN), VOCAB, HIDDEN)
+    encoder = Encoder(VOCAB, EMBED, HIDDEN, bidirectional, **options)
+    return Seq2Seq(encoder, DECODERS[decoder](VOCAB, EMBED, HIDDEN, **options), VOCAB, HIDDEN)
+
+
+@pytest.fixture(params=[(name, both_ways) for name in ATTENDING for both_ways in (False, True)], ids=str)
+def model(request):
+    return model_of(*request.param)
 
 
 def test_shapes_are_batch_first(model):
@@ -92,6 +109,196 @@ def test_luongs_equations_hold_step_by_step_in_float64():
             attentional = torch.tanh(decoder.W_c.weight @ torch.cat([context, hidden[b, t]]))
             assert torch.allclose(weights[b, t], alpha)
             assert torch.allclose(outputs[b, t], attentional)
+
+
+@NETWORKS
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_bahdanaus_equations_hold_step_by_step_in_float64(num_layers, rnn):
+    torch.manual_seed(0)
+    decoder = BahdanauDecoder(VOCAB, EMBED, HIDDEN, num_layers, rnn=rnn).double()
+    keys, start = torch.randn(3, 4, HIDDEN).double(), random_state(rnn, num_layers)
+    outputs, state_after, weights = decoder(keys, SOURCE, start)
+    score = decoder.attention.score
+    for b in range(3):
+        state = row(start, b)
+        for t in range(4):
+            query = (state[0] if rnn is nn.LSTM else state)[-1, 0]  # the last layer's hidden state before this step
+            scores = [score.w_v.weight[0] @ (score.W_q.weight @ query + score.W_k.weight @ s).tanh() for s in keys[b]]
+            alpha = torch.stack(scores).exp() / torch.stack(scores).exp().sum()
+            context = sum(a * s for a, s in zip(alpha, keys[b], strict=True))
+            read = torch.cat([context, decoder.embedding.weight[SOURCE[b, t]]])
+            output, state = decoder.rnn(read[None, None], state)
+            assert torch.allclose(weights[b, t], alpha)
+            assert torch.allclose(outputs[b, t], output[0, 0])
+        assert_same_state(row(state_after, b), state)
+
+
+@NETWORKS
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_position_decoder_scores_places_by_token_and_state_step_by_step(num_layers, rnn):
+    torch.manual_seed(0)
+    decoder = PositionDecoder(VOCAB, EMBED, HIDDEN, max_len=7, num_layers=num_layers, rnn=rnn).double()
+    values, start = torch.randn(3, 4, HIDDEN).double(), random_state(rnn, num_layers)
+    outputs, state_after, weights = decoder(values, SOURCE, start)
+    for b in range(3):
+        state = row(start, b)
+        for t in range(4):
+            token = decoder.embedding.weight[SOURCE[b, t]]
+            hidden = (state[0] if rnn is nn.LSTM else state)[-1, 0]
+            scores = decoder.position_scores(torch.cat([token, hidden]))[:4]
+            alpha = scores.exp() / scores.exp().sum()
+            context = sum(a * s for a, s in zip(alpha, values[b], strict=True))
+            read = decoder.combine(torch.cat([token, context])).clamp(min=0)
+            output, state = decoder.rnn(read[None, None], state)
+            assert torch.allclose(weights[b, t], alpha)
+            assert torch.allclose(outputs[b, t], output[0, 0])
+        assert_same_state(row(state_after, b), state)
+
+
+def random_state(rnn, num_layers, batch=3):
+    parts = [torch.randn(num_layers, batch, HIDDEN).double() for _ in range(2)]
+    return tuple(parts) if rnn is nn.LSTM else parts[0]
+
+
+def row(state, b):
+    """The state of one sequence of the batch."""
+    return tuple(part[:, b : b + 1] for part in state) if isinstance(state, tuple) else state[:, b : b + 1]
+
+
+def parts(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+def assert_same_state(one, other):
+    assert isinstance(one, tuple) == isinstance(other, tuple)
+    for a, b in zip(parts(one), parts(other), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize(("decoder", "has_read_it"), [("luong", True), ("bahdanau", False), ("position", True)])
+def test_the_query_of_bahdanau_has_not_read_the_token_of_its_own_step(decoder, has_read_it):
+    model = model_of(decoder)
+    encoder_out, state = model.encoder(SOURCE)
+    other = SOURCE.clone()
+    other[:, 2] = 1 + other[:, 2] % (VOCAB - 1)
+    before, after = (model.decoder(encoder_out, decoder_x, state)[2] for decoder_x in (SOURCE, other))
+    assert torch.equal(before[:, :2], after[:, :2])
+    assert torch.equal(before[:, 2], after[:, 2]) != has_read_it
+    assert not torch.allclose(before[:, 3], after[:, 3])
+
+
+@pytest.mark.parametrize(("decoder", "in_state"), [("luong", False), ("bahdanau", True), ("position", True)])
+def test_only_a_decoder_that_attends_before_its_network_carries_the_context_in_its_state(decoder, in_state):
+    model = model_of(decoder)
+    encoder_out, state = model.encoder(SOURCE)
+    _, one, _ = model.decoder(encoder_out, SOURCE, state)
+    _, other, _ = model.decoder(encoder_out + 1, SOURCE, state)
+    assert torch.equal(one, other) != in_state
+
+
+@pytest.mark.parametrize("decoder", ["luong", "bahdanau"])
+def test_keys_in_another_order_take_their_weights_along_and_change_nothing_else(decoder):
+    model = model_of(decoder)
+    encoder_out, state = model.encoder(SOURCE)
+    order = torch.tensor([2, 0, 3, 1])
+    outputs, _, weights = model.decoder(encoder_out, SOURCE, state)
+    shuffled_outputs, _, shuffled_weights = model.decoder(encoder_out[:, order], SOURCE, state)
+    assert torch.allclose(shuffled_outputs, outputs, atol=1e-6)
+    assert torch.allclose(shuffled_weights, weights[:, :, order], atol=1e-6)
+
+
+def test_the_first_weights_of_a_position_decoder_do_not_depend_on_what_stands_in_the_source():
+    model = model_of("position")
+    encoder_out, state = model.encoder(SOURCE)
+    outputs, _, weights = model.decoder(encoder_out, SOURCE, state)
+    outputs_of_others, _, weights_of_others = model.decoder(torch.randn_like(encoder_out), SOURCE, state)
+    assert torch.equal(weights[:, 0], weights_of_others[:, 0])
+    assert not torch.allclose(weights[:, 1], weights_of_others[:, 1])  # by then the state has read the context
+    assert not torch.allclose(outputs[:, 0], outputs_of_others[:, 0])
+
+
+def test_a_position_decoder_refuses_a_source_longer_than_it_was_built_for(as_a_user):
+    model = model_of("position")
+    longest = torch.ones(2, 7, dtype=torch.long)
+    assert greedy_decode(model, longest, 3)[1].shape == (2, 3, 7)
+    with pytest.raises(ValueError, match=r"encoder_out must have at most 7 source positions, .* not 8"):
+        greedy_decode(model, torch.ones(2, 8, dtype=torch.long), 3)
+
+
+@NETWORKS
+@pytest.mark.parametrize("num_layers", [1, 2])
+@EVERY_DECODER
+def test_decoding_step_by_step_is_the_same_as_all_at_once(decoder, num_layers, rnn):
+    model = model_of(decoder, bidirectional=True, num_layers=num_layers, rnn=rnn)
+    encoder_out, state = model.encoder(SOURCE, LENGTHS)
+    outputs, last, weights = model.decoder(encoder_out, SOURCE, state, LENGTHS)
+    for t in range(4):
+        output, state, row_of_weights = model.decoder(encoder_out, SOURCE[:, t : t + 1], state, LENGTHS)
+        assert torch.allclose(output, outputs[:, t : t + 1], atol=1e-6)
+        assert weights is row_of_weights is None or torch.allclose(row_of_weights, weights[:, t : t + 1], atol=1e-6)
+    assert_same_state(state, last)
+
+
+@NETWORKS
+@EVERY_DECODER
+def test_a_model_of_two_layers_starts_every_layer_from_the_encoder_and_learns_in_all(decoder, rnn):
+    model = model_of(decoder, bidirectional=True, num_layers=2, rnn=rnn)
+    encoder_out, state = model.encoder(SOURCE)
+    assert isinstance(state, tuple) == (rnn is nn.LSTM)
+    hidden = state[0] if rnn is nn.LSTM else state
+    assert hidden.shape == (2, 3, HIDDEN)
+    half = HIDDEN // 2
+    assert torch.equal(hidden[-1, :, :half], encoder_out[:, -1, :half])  # forwards: ready at the last token
+    assert torch.equal(hidden[-1, :, half:], encoder_out[:, 0, half:])  # backwards: ready at the first
+    _, raw = model.encoder.rnn(model.encoder.embedding(SOURCE))  # two directions a layer, of half the width each
+    sides = [torch.stack([torch.cat([part[0], part[1]], -1), torch.cat([part[2], part[3]], -1)]) for part in parts(raw)]
+    assert_same_state(tuple(sides), parts(state))
+    outputs, last, _ = model.decoder(encoder_out, SOURCE, state)
+    if decoder != "luong":  # whose output is made of state and context
+        assert torch.equal((last[0] if rnn is nn.LSTM else last)[-1], outputs[:, -1])
+    sequence_cross_entropy(model(SOURCE, shift_right(SOURCE)), SOURCE).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@EVERY_DECODER
+def test_dropout_works_in_training_and_only_there(decoder, num_layers):
+    model = model_of(decoder, num_layers=num_layers, dropout=0.5)
+    encoder_out, state = model.encoder(SOURCE)
+    assert not torch.allclose(model.encoder(SOURCE)[0], encoder_out)
+    once, twice = (model.decoder(encoder_out, SOURCE, state)[0] for _ in range(2))
+    assert not torch.allclose(once, twice)
+    model.decoder.dropout.p = 0.0  # what is left lies between the layers
+    once, twice = (model.decoder(encoder_out, SOURCE, state)[0] for _ in range(2))
+    assert torch.equal(once, twice) == (num_layers == 1)
+    model.eval()
+    assert torch.equal(model(SOURCE, SOURCE), model(SOURCE, SOURCE))
+    without = model_of(decoder, num_layers=num_layers)
+    without.load_state_dict(model.state_dict())
+    assert torch.equal(model(SOURCE, SOURCE), without(SOURCE, SOURCE))
+
+
+@EVERY_DECODER
+def test_a_model_can_be_copied_after_a_training_step(decoder):
+    model = model_of(decoder)
+    sequence_cross_entropy(model(SOURCE, shift_right(SOURCE)), SOURCE).backward()
+    assert torch.equal(copy.deepcopy(model)(SOURCE, SOURCE), model(SOURCE, SOURCE))
+
+
+@EVERY_DECODER
+@pytest.mark.parametrize(
+    "encoder_options",
+    [{"rnn": nn.LSTM}, {"num_layers": 2}, {"hidden_dim": HIDDEN + 2}],
+    ids=["LSTM", "layers", "width"],
+)
+def test_a_state_from_an_encoder_of_another_kind_is_refused(decoder, encoder_options, as_a_user):
+    encoder_out, state = Encoder(VOCAB, EMBED, **{"hidden_dim": HIDDEN, **encoder_options})(SOURCE)
+    with pytest.raises(ValueError, match="hidden_state must be the state of this decoder's GRU"):
+        model_of(decoder).decoder(encoder_out, SOURCE, state)
+    lstm = model_of(decoder, rnn=nn.LSTM).decoder
+    with pytest.raises(ValueError, match="hidden_state must be the state of this decoder's LSTM"):
+        lstm(torch.randn(3, 4, HIDDEN), SOURCE, torch.zeros(1, 3, HIDDEN))
 
 
 def test_every_parameter_learns(model):
@@ -191,17 +398,6 @@ def test_a_length_below_1_and_targets_without_two_axes_are_refused(model, as_a_u
         shift_right(SOURCE[0])
 
 
-LENGTHS = torch.tensor([2, 4, 3])
-DECODERS = pytest.mark.parametrize("decoder", [PlainDecoder, LuongDecoder])
-DIRECTIONS = pytest.mark.parametrize("bidirectional", [False, True])
-
-
-def model_of(decoder, bidirectional=False):
-    torch.manual_seed(0)
-    encoder = Encoder(VOCAB, EMBED, HIDDEN, bidirectional)
-    return Seq2Seq(encoder, decoder(VOCAB, EMBED, HIDDEN), VOCAB, HIDDEN)
-
-
 def other_padding(ids):
     """The same sequences, with other tokens beyond the lengths."""
     real = torch.arange(ids.shape[1]) < LENGTHS[:, None]
@@ -210,7 +406,7 @@ def other_padding(ids):
 
 @DIRECTIONS
 def test_a_packed_source_is_read_as_if_it_were_alone(bidirectional):
-    encoder = model_of(PlainDecoder, bidirectional).encoder
+    encoder = model_of("plain", bidirectional).encoder
     encoder_out, state = encoder(SOURCE, LENGTHS)
     assert encoder_out.shape == (3, 4, HIDDEN)
     for b, length in enumerate(LENGTHS):
@@ -221,7 +417,7 @@ def test_a_packed_source_is_read_as_if_it_were_alone(bidirectional):
 
 
 def test_without_lengths_the_padding_is_read():
-    encoder = model_of(PlainDecoder).encoder
+    encoder = model_of("plain").encoder
     assert not torch.allclose(encoder(SOURCE)[1][:, 0], encoder(SOURCE, LENGTHS)[1][:, 0], atol=1e-2)
 
 
@@ -231,14 +427,15 @@ def test_full_lengths_are_the_same_as_none(model):
 
 
 def test_a_batch_may_be_wider_than_its_longest_source():
-    encoder_out, _ = model_of(PlainDecoder).encoder(SOURCE, torch.tensor([1, 2, 3]))
+    encoder_out, _ = model_of("plain").encoder(SOURCE, torch.tensor([1, 2, 3]))
     assert encoder_out.shape == (3, 4, HIDDEN)
 
 
+@NETWORKS
 @DIRECTIONS
-@DECODERS
-def test_what_lies_in_the_padding_has_no_influence(decoder, bidirectional):
-    model = model_of(decoder, bidirectional)
+@EVERY_DECODER
+def test_what_lies_in_the_padding_has_no_influence(decoder, bidirectional, rnn):
+    model = model_of(decoder, bidirectional, rnn=rnn)
     changed = other_padding(SOURCE)
     assert not torch.equal(changed, SOURCE)
     assert torch.equal(model(SOURCE, SOURCE, LENGTHS), model(changed, SOURCE, LENGTHS))
@@ -249,15 +446,15 @@ def test_what_lies_in_the_padding_has_no_influence(decoder, bidirectional):
     assert torch.equal(before[0], after[0])
 
 
-def test_attention_gives_the_padding_no_weight():
-    _, weights = greedy_decode(model_of(LuongDecoder), SOURCE, 5, valid_lens=LENGTHS)
+def test_attention_gives_the_padding_no_weight(model):
+    _, weights = greedy_decode(model, SOURCE, 5, valid_lens=LENGTHS)
     for b, length in enumerate(LENGTHS):
         assert (weights[b, :, length:] == 0).all()
     assert torch.allclose(weights.sum(dim=-1), torch.ones(3, 5))
 
 
 def test_a_plain_decoder_knows_nothing_of_the_source_but_the_state():
-    decoder = model_of(PlainDecoder).decoder
+    decoder = model_of("plain").decoder
     state = torch.randn(1, 3, HIDDEN)
     outputs, state_after, weights = decoder(torch.randn(3, 4, HIDDEN), SOURCE, state)
     again, _, _ = decoder(torch.randn(3, 7, HIDDEN), SOURCE, state)
@@ -267,21 +464,21 @@ def test_a_plain_decoder_knows_nothing_of_the_source_but_the_state():
 
 
 def test_a_plain_decoder_is_a_gru_over_the_embedded_input():
-    decoder = model_of(PlainDecoder).decoder
+    decoder = model_of("plain").decoder
     state = torch.randn(1, 3, HIDDEN)
     expected, _ = decoder.rnn(decoder.embedding(SOURCE), state)
     assert torch.equal(decoder(torch.zeros(3, 4, HIDDEN), SOURCE, state)[0], expected)
 
 
 def test_greedy_decoding_without_attention_returns_no_weights_and_feeds_its_own_tokens_back():
-    model = model_of(PlainDecoder)
+    model = model_of("plain")
     ids, weights = greedy_decode(model, SOURCE, 6)
     assert weights is None and ids.shape == (3, 6)
     assert torch.equal(model(SOURCE, shift_right(ids)).argmax(dim=-1), ids)
 
 
 def test_every_parameter_of_a_plain_model_learns():
-    model = model_of(PlainDecoder)
+    model = model_of("plain")
     sequence_cross_entropy(model(SOURCE, shift_right(SOURCE)), SOURCE).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
@@ -318,7 +515,7 @@ def test_the_loss_without_lengths_counts_every_token():
     ids=["too few", "an empty source", "beyond the end", "floats"],
 )
 def test_lengths_that_do_not_fit_are_refused(lengths, as_a_user):
-    model = model_of(PlainDecoder)
+    model = model_of("plain")
     with pytest.raises(ValueError, match="valid_lens must"):
         model(SOURCE, SOURCE, lengths)
     with pytest.raises(ValueError, match="valid_lens must"):
@@ -334,7 +531,7 @@ def test_logits_that_do_not_fit_the_targets_are_refused(shape, as_a_user):
 
 
 def test_a_plain_decoder_refuses_what_is_no_batch_of_token_ids(as_a_user):
-    model = model_of(PlainDecoder)
+    model = model_of("plain")
     with pytest.raises(ValueError, match="decoder_x must be token ids"):
         model(SOURCE, SOURCE.float())
     with pytest.raises(ValueError, match="decoder_x must have as many rows as encoder_out has, 3, not 2"):
