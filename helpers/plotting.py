@@ -3,16 +3,24 @@
 Nothing here touches pyplot's global state, and nothing needs a screen: figures are plain
 `matplotlib.figure.Figure`s, which `show` puts into the notebook together with a caption that says in words
 what there is to see.
+
+Chinese words need a font that has them, and few computers have one that matplotlib finds. Whoever imports this module
+gets the course's own (`helpers/fonts`), in every figure, for the characters that the usual font lacks.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import matplotlib as mpl
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.patches import Rectangle
 from torch import Tensor
+
+from helpers.training import History
 
 # Okabe and Ito's palette (2008), which colour-blind readers can tell apart. The first three are kept for
 # query, key and value in every picture, formula and table.
@@ -20,6 +28,8 @@ QUERY = "#0072B2"  # blue
 KEY = "#D55E00"  # vermilion
 VALUE = "#009E73"  # green
 OTHERS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")  # purple, orange, sky blue, black
+
+CHINESE_FONT = Path(__file__).with_name("fonts") / "NotoSansCJKsc-subset.otf"
 
 HEATMAP = "Blues"  # one hue from white to dark: reads the same in grey and for every kind of sight
 GRID = "#DDDDDD"
@@ -35,6 +45,10 @@ _STYLE = {
     "lines.linewidth": 2,
     "legend.frameon": False,
 }
+
+# Further fonts in the list are asked only for characters that those before lack: what is in Latin letters stays as it is.
+fontManager.addfont(CHINESE_FONT)
+mpl.rcParams["font.family"] = [*mpl.rcParams["font.family"], FontProperties(fname=CHINESE_FONT).get_name()]
 
 
 def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.0, 4.0), **kwargs):
@@ -106,6 +120,24 @@ def plot_attention_grid(
     return figure
 
 
+def outline_links(ax: Axes, sure: Collection[tuple[int, int]], possible: Collection[tuple[int, int]] = ()) -> Axes:
+    """Draw a frame round cells of a heatmap: solid for the links (target, source) in `sure`, dotted for the others in
+    `possible`. Both are counted from 0, as in a gold alignment.
+
+    Raises:
+        ValueError: if a link lies outside the heatmap, or there is none on `ax`.
+    """
+    rows, columns = ax.images[0].get_array().shape if ax.images else (0, 0)
+    for target, source in {*sure, *possible}:
+        if not (0 <= target < rows and 0 <= source < columns):
+            raise ValueError(f"link ({target}, {source}) lies outside the heatmap of {rows} rows and {columns} columns")
+        style = "solid" if (target, source) in sure else (0, (1, 1))
+        # A little inside the cell, so that neighbours' frames don't cover each other.
+        corner = (source - 0.43, target - 0.43)
+        ax.add_patch(Rectangle(corner, 0.86, 0.86, fill=False, edgecolor=OTHERS[1], linewidth=1.8, linestyle=style))
+    return ax
+
+
 def draw_boxes(
     ax: Axes, boxes: Mapping[str, tuple[float, float, str, str]], arrows: Sequence[tuple[str, str, str]]
 ) -> Axes:
@@ -138,16 +170,51 @@ def show(figure: Figure, caption: str) -> None:
     """
     from IPython.display import Markdown, display
 
+    picture, metadata = _picture(figure, caption)
+    display(picture, metadata=metadata, raw=True)
+    display(Markdown(f"*{caption}*"))
+
+
+class LiveCurve:
+    """A picture of the loss that grows while a model trains: `fit(..., watch=LiveCurve(caption))`.
+
+    It is put into the notebook at once, with its caption under it, and each time that `fit` looks the same picture is
+    drawn anew; the last one stays. If `fit` evaluates, the scores are drawn beside the losses.
+    """
+
+    def __init__(self, caption: str):
+        from IPython.display import Markdown, display
+
+        self.caption = caption
+        picture, metadata = self._draw(History())
+        self._shown = display(picture, metadata=metadata, raw=True, display_id=True)
+        display(Markdown(f"*{caption}*"))
+
+    def __call__(self, history: History) -> None:
+        """Draw what `fit` has seen so far."""
+        picture, metadata = self._draw(history)
+        self._shown.update(picture, metadata=metadata, raw=True)
+
+    def _draw(self, history: History) -> tuple[dict, dict]:
+        curves = [("Loss in training", "loss (mean since the point before)", history.losses, OTHERS[0], "o")]
+        if history.scores:
+            curves.append(("Score on data not trained on", "score", history.scores, OTHERS[3], "s"))
+        figure, axes = subplots(1, len(curves), size=(7.6, 3.2), squeeze=False)
+        for ax, (title, label, values, colour, marker) in zip(axes.flat, curves, strict=True):
+            ax.plot(history.steps, values, color=colour, marker=marker)
+            ax.set_title(title, loc="left")
+            ax.set(xlabel="training steps", ylabel=label, xlim=(0, None), ylim=(0, None))
+        return _picture(figure, self.caption)
+
+
+def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
+    """What Jupyter needs to show a figure: the picture with its text form, and its size and text alternative."""
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format="png")
     width, height = (round(inches * _STYLE["figure.dpi"]) for inches in figure.get_size_inches())
-    display(
-        {"image/png": buffer.getvalue(), "text/plain": f"[picture: {caption}]"},
-        metadata={"image/png": {"width": width, "height": height, "alt": caption}},
-        raw=True,
-    )
-    display(Markdown(f"*{caption}*"))
+    picture = {"image/png": buffer.getvalue(), "text/plain": f"[picture: {caption}]"}
+    return picture, {"image/png": {"width": width, "height": height, "alt": caption}}
 
 
 def _draw_heatmap(ax, weights, source_tokens, target_tokens, title, numbers) -> None:

@@ -49,6 +49,7 @@ def fit(
     evaluate: Callable[[nn.Module], float] | None = None,
     stop_at: float | None = None,
     every: int = 50,
+    watch: Callable[[History], None] | None = None,
 ) -> History:
     """Train with Adam, a one-cycle learning rate and clipped gradients; a progress bar tells how far it is.
 
@@ -63,6 +64,7 @@ def fit(
             gradients; returns a score on data that the model doesn't train on, larger for better.
         stop_at: training ends as soon as the score is at least this.
         every: how many steps lie between two looks at the model.
+        watch: called with the history so far after each look, for example to draw it (`helpers.plotting.LiveCurve`).
 
     Raises:
         ValueError: if `steps` or `every` is less than 1, `stop_at` is given without `evaluate`, or `loss` doesn't
@@ -103,6 +105,8 @@ def fit(
                     history.scores.append(_score(model, evaluate))
                 history.seconds.append(time.perf_counter() - start)
                 bar.set_postfix(loss=history.losses[-1], **({"score": history.scores[-1]} if history.scores else {}))
+                if watch is not None:
+                    watch(history)
                 if stop_at is not None and history.scores[-1] >= stop_at:
                     break
     finally:

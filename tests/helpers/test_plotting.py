@@ -2,24 +2,32 @@
 
 import subprocess
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.ft2font import FT2Font
 
+from helpers.phrasebook import phrasebook
 from helpers.plotting import (
+    CHINESE_FONT,
     KEY,
     OTHERS,
     QUERY,
     VALUE,
+    LiveCurve,
     draw_boxes,
+    outline_links,
     plot_attention,
     plot_attention_grid,
     show,
     subplots,
 )
+from helpers.training import History
 
 SOURCE, TARGET = ("the", "red", "car"), ("voiture", "rouge")
 WEIGHTS = torch.tensor([[0.1, 0.2, 0.7], [0.0, 0.9, 0.1]])  # (target, source)
@@ -191,6 +199,37 @@ def test_show_gives_the_picture_a_caption_that_is_also_its_text_alternative(monk
     assert caption.data == "*Rows look left.*"
 
 
+class Handle:
+    def __init__(self, pictures):
+        self.pictures = pictures
+
+    def update(self, picture, **options):
+        self.pictures.append((picture, options))
+
+
+def test_a_live_curve_is_one_picture_with_a_caption_that_is_drawn_anew(monkeypatch):
+    shown, updates = [], []
+
+    def display(*args, **options):
+        shown.append((args[0], options))
+        return Handle(updates) if options.get("display_id") else None
+
+    monkeypatch.setattr("IPython.display.display", display)
+    curve = LiveCurve("The loss falls.")
+    (empty, options), (caption, _) = shown
+    assert options["metadata"]["image/png"]["alt"] == "The loss falls." and caption.data == "*The loss falls.*"
+
+    history = History(steps=[10], losses=[2.0])
+    curve(history)
+    history.steps.append(20)
+    history.losses.append(1.0)
+    curve(history)
+    assert len(shown) == 2 and len(updates) == 2
+    pictures = [empty["image/png"], *(picture["image/png"] for picture, _ in updates)]
+    assert len(set(pictures)) == 3 and all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert all(options["metadata"]["image/png"]["alt"] == "The loss falls." for _, options in updates)
+
+
 def test_it_works_without_a_display_and_without_pyplot():
     code = (
         "import sys, torch; from helpers.plotting import plot_attention\n"
@@ -199,3 +238,48 @@ def test_it_works_without_a_display_and_without_pyplot():
     )
     done = subprocess.run([sys.executable, "-c", code], env={"PATH": ""}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def pixels(text, **properties):
+    figure, ax = subplots()
+    ax.set_title(text, **properties)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def test_every_chinese_character_of_the_phrasebook_is_in_the_font():
+    said = {character for pair in phrasebook("cmn") for token in pair.target for character in token}
+    assert said and said <= {chr(code) for code in FT2Font(CHINESE_FONT).get_charmap()}
+
+
+def test_a_chinese_heatmap_is_drawn_without_a_warning_and_each_character_has_its_own_shape():
+    pair = next(pair for pair in phrasebook("cmn") if len(pair.target) > 10)
+    weights = torch.rand(len(pair.target), len(pair.source))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # "Glyph … missing from font"
+        plot_attention(weights, pair.source, pair.target, title="红色 的 汽车").figure.draw_without_rendering()
+        plot_attention_grid([weights.T], [pair.target], [pair.source], ["。"]).draw_without_rendering()
+        assert not np.array_equal(pixels("红"), pixels("车"))
+
+
+def test_the_chinese_font_leaves_latin_text_as_it_was():
+    text = "voiture rouge, déjà vu: 0.25 → √d"
+    assert np.array_equal(pixels(text), pixels(text, fontfamily="sans-serif"))
+    with pytest.warns(UserWarning, match="missing from font"):  # the usual font alone can't
+        pixels("车", fontfamily="DejaVu Sans")
+
+
+def test_links_are_framed_at_their_cells_sure_ones_solid_and_possible_ones_dotted():
+    ax = plot_attention(WEIGHTS, SOURCE, TARGET)
+    assert outline_links(ax, {(0, 2)}, {(0, 2), (1, 0)}) is ax
+    frames = {tuple(patch.get_bbox().min + patch.get_bbox().size / 2): patch.get_linestyle() for patch in ax.patches}
+    assert len(ax.patches) == 2 and {tuple(np.round(xy, 6)) for xy in frames} == {(2, 0), (0, 1)}  # (source, target)
+    styles = {tuple(np.round(xy, 6)): style for xy, style in frames.items()}
+    assert styles[2, 0] in ("solid", "-") and styles[0, 1] not in ("solid", "-")
+
+
+@pytest.mark.parametrize("link", [(2, 0), (0, 3), (-1, 0)])
+def test_a_link_outside_the_heatmap_is_refused(link):
+    with pytest.raises(ValueError, match="lies outside the heatmap of 2 rows and 3 columns"):
+        outline_links(plot_attention(WEIGHTS, SOURCE, TARGET), {link})

@@ -89,6 +89,16 @@ def test_training_stops_as_soon_as_the_score_is_reached():
     assert history.steps == [5, 10, 15] and history.scores == [0.2, 0.9, 0.95]
 
 
+def test_watch_sees_the_history_after_each_look_also_the_last():
+    seen = []
+
+    def watch(history):
+        seen.append((list(history.steps), list(history.scores)))
+
+    fit(line(), batch, squared_error, 100, every=5, evaluate=lambda _: float(len(seen)), stop_at=2.0, watch=watch)
+    assert seen == [([5], [0.0]), ([5, 10], [0.0, 1.0]), ([5, 10, 15], [0.0, 1.0, 2.0])]
+
+
 def test_evaluation_is_in_evaluation_mode_without_gradients_and_training_goes_on_in_training_mode():
     model, modes = nn.Sequential(line(), nn.Dropout(0.5)), {"evaluate": [], "loss": []}
 
