@@ -1,4 +1,4 @@
-"""Make the subset of Noto Sans CJK SC that the course's pictures need: see README.md beside this file."""
+"""Make the subset of Noto Sans CJK SC that the course's pictures need: see helpers/fonts/README.md."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-HELPERS = Path(__file__).parents[1]
+HELPERS = Path(__file__).parents[1] / "helpers"
 NAME, FILE_NAME = "Noto Sans CJK SC Subset", "NotoSansCJKscSubset-Regular"
 PUNCTUATION = "，。、；：？！“”‘’（）《》…—·"
 
@@ -25,7 +25,7 @@ def main(collection: str) -> None:
             record.string = text
     cff = font["CFF "].cff
     cff.fontNames[0], cff.topDictIndex[0].FamilyName, cff.topDictIndex[0].FullName = FILE_NAME, NAME, f"{NAME} Regular"
-    font.save(Path(__file__).with_name("NotoSansCJKsc-subset.otf"))
+    font.save(HELPERS / "fonts" / "NotoSansCJKsc-subset.otf")
 
 
 if __name__ == "__main__":
