@@ -2,10 +2,12 @@
 
 Such a case's first argument is a `Built`; the others are what the module, or one of its methods, is called with.
 `through(observe)` makes an observer of functions look at that call. A module is only ever built, called, given weights
-and asked for its parameters, so that it may live in another process.
+and asked for its parameters, so that it may live in another process. PyTorch's random numbers, from which a layer draws
+its first weights and its dropout, go on after each observation as if it hadn't been.
 """
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks.engine import CannotObserve
-from helpers.checks.judging import weighted_sum
+from helpers.checks.forbidden import forbidden_uses
+from helpers.checks.judging import number, weighted_sum
+
+_MOST_NUMBERS = 16  # larger weights are told by their shape alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +35,18 @@ class Built:
     def __str__(self) -> str:
         named = ", ".join(f"{name}={_told(value)}" for name, value in self.arguments.items())
         mode = " in training mode" if self.training else ""
-        return f"built with ({named}){mode}" + (", with weights of the check's own" if self.weights else "")
+        weights = "".join(f"\n  {name} = {_numbers(weight)}" for name, weight in self.weights.items())
+        return f"built with ({named}){mode}" + (f", with these weights:{weights}" if weights else "")
 
     def build(self, answer: Callable[..., nn.Module]) -> nn.Module:
         """The student's module, ready to be called.
 
         Raises:
-            CannotObserve: if it lacks a parameter that it should have, or has it in another shape.
+            CannotObserve: if it is no module, or lacks a parameter that it should have, or has it in another shape.
         """
-        module = answer(*self.arguments.values())
-        own = dict(module.named_parameters())
+        # A module that the check hands over may be changed by whoever gets it: the next one gets a fresh copy.
+        module = answer(*(copy.deepcopy(each) if isinstance(each, nn.Module) else each for each in self.values()))
+        own = named_parameters(module)
         for name, weight in self.weights.items():
             if name not in own:
                 raise CannotObserve(f"it has no parameter `{name}`; its parameters are {_listed(own)}")
@@ -54,10 +61,26 @@ class Built:
         module.train(self.training)
         return module
 
+    def values(self) -> tuple:
+        """The arguments without their names, as a class is called with them."""
+        return tuple(self.arguments.values())
+
+
+def named_parameters(module: Any) -> dict[str, Tensor]:
+    """A module's parameters by name.
+
+    Raises:
+        CannotObserve: if it is no module.
+    """
+    if not hasattr(module, "named_parameters"):
+        raise CannotObserve(f"building it gives a {type(module).__name__}, and not an `nn.Module`")
+    return dict(module.named_parameters())
+
 
 def through(observe: Callable[[Callable, tuple], Any], method: str | None = None) -> Callable[[Callable, tuple], Any]:
     """An observer of functions, made to look at the module that a case builds, or at one of its methods."""
 
+    @torch.random.fork_rng(devices=())
     def observe_module(answer: Callable, args: tuple) -> Any:
         module = args[0].build(answer)
         return observe(module if method is None else getattr(module, method), args[1:])
@@ -65,10 +88,10 @@ def through(observe: Callable[[Callable, tuple], Any], method: str | None = None
     return observe_module
 
 
+@torch.random.fork_rng(devices=())
 def parameters(answer: Callable, args: tuple) -> dict[str, tuple[int, ...]]:
     """Observe the names of a module's parameters, with their shapes."""
-    module = answer(*args[0].arguments.values())
-    return {name: tuple(each.shape) for name, each in module.named_parameters()}
+    return {name: tuple(each.shape) for name, each in named_parameters(answer(*args[0].values())).items()}
 
 
 def has_parameters(got: dict[str, tuple[int, ...]], want: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -90,16 +113,20 @@ def parameter_gradients(
     They are those of a sum that weighs each output differently; `pick` says which tensor of the result to sum.
     """
 
+    @torch.random.fork_rng(devices=())
     def observe(answer: Callable, args: tuple) -> dict[str, Tensor | None]:
         module = args[0].build(answer)
         result = pick((module if method is None else getattr(module, method))(*args[1:]))
-        own = dict(module.named_parameters())
-        learned = {name: own[name] for name in args[0].weights}
-        if not isinstance(result, Tensor) or not result.requires_grad:
-            return dict.fromkeys(learned)
-        with torch.enable_grad():
-            found = torch.autograd.grad(weighted_sum(result), list(learned.values()), allow_unused=True)
-        return dict(zip(learned, found, strict=True))
+        own = named_parameters(module)
+        found: dict[str, Tensor | None] = dict.fromkeys(args[0].weights)
+        learned = [name for name in found if own[name].requires_grad]  # one that is frozen has no gradient
+        if isinstance(result, Tensor) and result.requires_grad and learned:
+            with torch.enable_grad():
+                gradients = torch.autograd.grad(
+                    weighted_sum(result), [own[each] for each in learned], allow_unused=True
+                )
+            found |= zip(learned, gradients, strict=True)
+        return found
 
     return observe
 
@@ -116,13 +143,32 @@ def right_parameter_gradients(got: dict[str, Tensor | None], want: dict[str, Ten
     return None
 
 
+@torch.random.fork_rng(devices=())
+def forbidden_in_class(answer: Callable, args: tuple) -> tuple[str, ...]:
+    """Observe which of PyTorch's attention functions and layers the code of a class names: for `own_work`."""
+    return forbidden_uses(answer, args[0].values())
+
+
 def _ramp(parameter: Tensor) -> Tensor:
     return torch.linspace(0.3, 1.1, parameter.numel(), dtype=parameter.dtype).reshape(parameter.shape)
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none at all"
 
 
 def _told(value: Any) -> str:
     return getattr(value, "__name__", type(value).__name__) if callable(value) else str(value)
+
+
+def _numbers(weight: Tensor) -> str:
+    """A weight's numbers as nested lists, or its shape if there are many."""
+    if weight.numel() > _MOST_NUMBERS:
+        return f"a tensor of shape {tuple(weight.shape)}"
+
+    def listed(part: Tensor) -> str:
+        if part.dim() == 0:
+            return number(part.item())
+        return "[" + ", ".join(listed(each) for each in part) + "]"
+
+    return listed(weight)

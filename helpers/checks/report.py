@@ -102,7 +102,8 @@ class Report:
     def _blank_name(self) -> str:
         """The blank function: the exercise's own, or one that the answer calls."""
         frames = traceback.extract_tb(self.failures[0].observed.error.__traceback__)
-        return frames[-1].name if frames[-1].name in all_exercises() else self.exercise.name
+        constructor = ("__init__",) if self.exercise.owner else ()
+        return frames[-1].name if frames[-1].name in (*all_exercises(), *constructor) else self.exercise.name
 
     @property
     def _heading(self) -> str:
