@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENVIRONMENT := $(if $(filter attention-by-hand,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),$(CURDIR)/.venv)
 RUN := PATH="$(ENVIRONMENT)/bin:$$PATH"
 
-.PHONY: help lab test labs notebooks grade bench format clean environment development-environment
+.PHONY: help lab test labs notebooks grade bench format clean environment grading-environment development-environment
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ labs: environment ## write the students' copies in labs/ anew from solutions/
 notebooks: environment ## run every notebook and keep its outputs
 	@$(RUN) python tools/execute_notebooks.py notebooks/*.ipynb
 
-grade: environment ## grade what lies in classroom/submitted: make grade LAB=lab01_masked_softmax
+grade: grading-environment ## grade what lies in classroom/submitted: make grade LAB=lab01_masked_softmax
 	@$(RUN) python -m grading autograde $(LAB)
 
 bench: environment ## measure what the course claims (some minutes)
@@ -38,4 +38,7 @@ environment:
 	@$(PYTHON) tools/install.py "$(ENVIRONMENT)"
 
 development-environment:
-	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --dev
+	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --grading --dev
+
+grading-environment:
+	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --grading

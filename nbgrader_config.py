@@ -52,6 +52,8 @@ c.Autograde.autograde_preprocessors = [
     CheckCellMetadata,
 ]
 
+c.ExecuteApart.results = str(ROOT / "classroom" / "results")
+
 # The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when
 # it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)
 c.ClearMarkScheme.enforce_metadata = False

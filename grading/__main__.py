@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from grading.autograding import autograde
+from grading.autograding import Ways, autograde
 from grading.course import Course, UserError, command
 from grading.marking import mark
 from grading.sample_class import hand_in, labs_with_a_sample
@@ -42,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     autograding = commands.add_parser("autograde", help="run the tests of a lab on what was handed in")
     autograding.add_argument("lab", metavar="LAB", nargs="?", help="for example lab01_masked_softmax")
     autograding.add_argument("--student", metavar="NAME", help="only this student's submission")
+    autograding.add_argument("--workers", metavar="N", type=int, help="how many run at once (default: one a core)")
+    autograding.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, for example tcp://10.0.0.5:8786")
+    autograding.add_argument(
+        "--no-sandbox", dest="sandbox", action="store_false", help="run students' code unprotected, with your rights"
+    )
     autograding.set_defaults(run=_autograde)
 
     sample = commands.add_parser("sample-class", help="hand in for a few invented students, to try the grading")
@@ -71,7 +76,7 @@ def _autograde(course: Course, arguments: argparse.Namespace) -> int:
             raise UserError(f"{arguments.student!r} has handed in nothing: the submission belongs to {place}.")
         students = [arguments.student]
 
-    outcomes = autograde(course, lab, students)
+    outcomes = autograde(course, lab, students, Ways(arguments.sandbox, arguments.scheduler, arguments.workers))
     marks = {each.student: marks_of(course, lab, each.student) if each.fault is None else None for each in outcomes}
     if any(marks.values()):
         _show(course, lab, marks)

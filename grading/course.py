@@ -66,6 +66,11 @@ class Course:
         """The folder of all that belongs to a class and not to the course."""
         return self.submitted.parent
 
+    @property
+    def results(self) -> Path:
+        """Where the results of submissions that have been run are kept."""
+        return Path(self.config.ExecuteApart.results)
+
     def find_lab(self, name: str | None) -> str:
         """The name itself, if there is a lab of that name.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -20,6 +21,7 @@ from traitlets import Bool, Unicode
 from grading.border.examiner import Examiner
 from grading.border.testing import TestCells, not_run
 from grading.border.wire import Channel
+from grading.results import Results, key
 from grading.sandbox import Limits, require_bubblewrap, watched
 
 _SECONDS_A_TEST = 60
@@ -54,7 +56,19 @@ class ExecuteApart(Execute):
         config=True
     )
 
+    results = Unicode(help="The folder in which results are kept; none are where this is empty.").tag(config=True)
+
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
+        if not self.results:
+            return self._execute(nb, resources)
+        results, name = Results(Path(self.results)), key(nb)
+        found = results.find(name)
+        if found is None:
+            found, resources = self._execute(nb, resources)
+            results.keep(name, nbformat.writes(found))
+        return found, resources
+
+    def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         if self.sandbox:
             require_bubblewrap()
         self._tests = TestCells(_trusted_sources(nb))
@@ -63,7 +77,9 @@ class ExecuteApart(Execute):
             self._folder = Path(name)
             (self._folder / "work").mkdir()
             resources.setdefault("metadata", {})["path"] = name
-            return super().preprocess(nb, resources, km=SandboxKernelManager(self._folder, self.sandbox, parent=self))
+            return Execute.preprocess(
+                self, nb, resources, km=SandboxKernelManager(self._folder, self.sandbox, parent=self)
+            )
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [--dev].
+"""Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [--grading] [--dev].
 
-ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or of an active conda environment; --dev adds
-what the tests need. `make` runs this before everything else, so it uses nothing but Python's standard library. When
+ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or of an active conda environment; --grading
+adds what only instructors need, --dev what the tests need. `make` runs this before everything else, so it uses nothing but Python's standard library. When
 there is nothing to do it does nothing; stopped half-way, it goes on from there.
 """
 
@@ -30,11 +30,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(environment: Path, dev: bool) -> None:
+def main(environment: Path, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {"folder": str(ROOT), "dependencies": project["dependencies"]}
-    if dev:
-        wanted["dev"] = project["optional-dependencies"]["dev"]
+    wanted |= {extra: project["optional-dependencies"][extra] for extra in extras}
     python, record = environment / "bin" / "python", environment / "installed.json"
     installed = json.loads(record.read_text()) if python.exists() and record.exists() else {}
     if installed | wanted == installed:
@@ -42,7 +41,7 @@ def main(environment: Path, dev: bool) -> None:
 
     started = time.monotonic()
     torch = next(dependency for dependency in project["dependencies"] if dependency.startswith("torch=="))
-    course = ".[dev]" if dev else "."
+    course = f".[{','.join(extras)}]" if extras else "."
     if (environment / "conda-meta").is_dir():
         pip_install("[1/1] The course and what it needs", python, "--editable", course)
     else:
@@ -156,6 +155,6 @@ def show(line: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]).absolute(), dev="--dev" in sys.argv[2:])
+        main(Path(sys.argv[1]).absolute(), [word.removeprefix("--") for word in sys.argv[2:]])
     except KeyboardInterrupt:
         sys.exit("\nStopped. The same command goes on from here.")

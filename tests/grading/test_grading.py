@@ -79,11 +79,27 @@ def test_from_the_student_copy_to_full_marks(graded_class):
 
 @SANDBOX
 @pytest.mark.slow
-def test_a_second_grading_keeps_the_marks_by_hand_and_asks_to_look_again(graded_class, monkeypatch, capfd):
+def test_a_second_grading_of_the_same_answers_changes_nothing(graded_class, monkeypatch, capfd):
     monkeypatch.chdir(graded_class[0])
     assert main(["mark", LAB, "sane", "written_masking", "2.5"]) == 0
     assert main(["autograde", LAB, "--student", "sane"]) == 0
-    assert row(capfd.readouterr().out, "sane") == ["3", "8", "3", "2", "16", "2.5", "?", "18.5", "+", "?"]
+    assert row(capfd.readouterr().out, "sane") == ["3", "8", "3", "2", "16", "2.5", "18.5"]
+
+
+@SANDBOX
+@pytest.mark.slow
+def test_a_changed_answer_is_graded_anew_keeps_the_marks_by_hand_and_asks_to_look_again(
+    graded_class, monkeypatch, capfd
+):
+    course = graded_class[0]
+    monkeypatch.chdir(course)
+    path = hand_in(course, "improves", filled_in({"length_mask": RIGHT["length_mask"]}))
+    assert main(["autograde", LAB, "--student", "improves"]) == 0
+    assert main(["mark", LAB, "improves", "written_masking", "2.5"]) == 0
+    path.write_text(filled_in(RIGHT))
+    assert main(["autograde", LAB, "--student", "improves"]) == 0
+    second = capfd.readouterr().out.rpartition("Grading")[2]
+    assert row(second, "improves") == ["3", "8", "3", "2", "16", "2.5", "?", "18.5", "+", "?"]
 
 
 @SANDBOX
