@@ -5,20 +5,26 @@ time; each is a JSON object with an "op", and so is each answer.
 """
 
 import contextlib
+import dataclasses
 import importlib
 import io
 import socket
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, tensors_in
+from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, state_of, tensors_in
 
 _MOST_GRAPHS = 200  # calls whose graphs are kept for a gradient
+_OURS = (
+    str(Path(__file__).parent),
+    str(Path(__file__).parents[2] / "helpers" / "checks"),
+)  # whose lines say nothing to a student
 _MOST_TEXT = 20_000  # characters of what a call printed
 
 
@@ -80,8 +86,9 @@ class Service:
             self._weights[mark].data.copy_(reader.read(weight))
 
     def _state(self, writer: Writer) -> dict:
-        now = torch.get_rng_state()
-        return {} if self._rng is not None and torch.equal(now, self._rng) else {"rng": writer.tensor(now)}
+        now, grad = torch.get_rng_state(), torch.is_grad_enabled()
+        moved = self._rng is None or not torch.equal(now, self._rng)
+        return {"grad": grad} | ({"rng": writer.tensor(now)} if moved else {})
 
     # The operations
 
@@ -93,6 +100,7 @@ class Service:
 
     def _op_call(self, request: dict, reader: Reader, writer: Writer) -> dict:
         function = self._target(request)
+        self._handed: list[nn.Module] = []
         args, kwargs = reader.read(request["args"]), reader.read(request["kwargs"])
         inputs = [reader.tensors[i] for i in request["inputs"]]
         wanted = [inputs[i] for i in request["differentiable"]]
@@ -118,9 +126,16 @@ class Service:
             if (tensor._version, tensor.shape, tensor.dtype) != versions[i] or not _identical(tensor, before[i])
         ]
         reply["changed"] = changed
-        reply["arguments"] = writer.write([each for each in args if isinstance(each, list | dict)])
+        reply["arguments"] = writer.write([each for each in args if isinstance(each, list | dict | set)])
+        reply["modules"] = [self._state_of(module, writer) for module in self._handed]
         reply["generators"] = [writer.tensor(each.get_state()) for each in _generators_in((args, kwargs))]
         return reply
+
+    def _state_of(self, module: nn.Module, writer: Writer) -> list:
+        """What a call may have changed in a module that was handed to it: numbers, modes, and what learns."""
+        numbers = [writer.tensor(each) for each in state_of(module)]
+        modes = [bool(part.training) for part in module.modules()]
+        return [numbers, modes, [each.requires_grad for each in module.parameters()]]
 
     def _op_get(self, request: dict, reader: Reader, writer: Writer) -> dict:
         return self._told(getattr(self._objects[request["target"]], request["name"]), writer)
@@ -143,11 +158,11 @@ class Service:
 
         return {"kind": "value", "value": writer.write(list(uses(self._target(request))))}
 
-    def _op_describe(self, request: dict, reader: Reader, writer: Writer) -> dict:
-        from helpers.checks.figures import observe_figure
+    def _op_draw(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        from helpers.checks.figures import draw
 
-        args = reader.read(request["args"])
-        return {"kind": "value", "value": writer.write(observe_figure(self._target(request), args))}
+        drawing = draw(self._target(request), *reader.read(request["args"]))
+        return {"kind": "value", "value": writer.write(dataclasses.asdict(drawing))}
 
     # Objects
 
@@ -163,6 +178,7 @@ class Service:
     def _parameters(self, request: dict) -> list[nn.Parameter]:
         target = request["target"]
         thing = self._objects.get(target) if isinstance(target, int) else None
+        thing = getattr(thing, "__self__", thing)  # a method's module
         return [each for _, each in thing.named_parameters()] if isinstance(thing, nn.Module) else []
 
     def _told(self, value: Any, writer: Writer) -> dict:
@@ -189,15 +205,34 @@ class Service:
         if kind == "reference":
             return self._referred(*parts)
         if kind == "module":
-            reference, arguments, weights, training = parts
-            module = self._referred(*reference[1:])(*reader.read(arguments))
-            module.load_state_dict(reader.read(weights))
-            return module.train(training)
+            module = self._module(parts[0], reader)
+            self._handed.append(module)
+            return module
         if kind == "tokenizer":
             from tokenizers import Tokenizer
 
             return Tokenizer.from_str(parts[0])
         raise ValueError(kind)
+
+    def _module(self, structure: dict, reader: Reader) -> nn.Module:
+        """A module like the examiner's, put together without its constructor."""
+        kind = self._referred(*structure["class"])
+        module = kind.__new__(kind)
+        nn.Module.__init__(module)
+        for name, value in structure["attributes"]:
+            setattr(module, name, reader.read(value))
+        for name, weight in structure["parameters"]:
+            module.register_parameter(name, nn.Parameter(reader.read(weight)))
+        for name in structure["missing"]:
+            module.register_parameter(name, None)
+        for name, buffer in structure["buffers"]:
+            module.register_buffer(name, reader.read(buffer))
+        for name, part in structure["modules"]:
+            module.add_module(name, self._module(part, reader))
+        if isinstance(module, nn.RNNBase):
+            module._init_flat_weights()
+        module.training = structure["training"]
+        return module
 
     def _referred(self, module: str, name: str) -> Any:
         found = self._names if module == "__main__" else vars(importlib.import_module(module))
@@ -211,7 +246,7 @@ class Service:
         frames = [
             [frame.name, frame.filename, frame.lineno, frame.line or ""]
             for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename != __file__
+            if not frame.filename.startswith(_OURS)
         ]
         try:
             message = str(error)

@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, short_text, tensors_in
+from grading.border.wire import BadMessage, Channel, Closed, Reader, Writer, short_text, state_of, tensors_in
 
 _TORCH_ERRORS = {"LinAlgError": torch.linalg.LinAlgError, "OutOfMemoryError": torch.OutOfMemoryError}
 _OTHER_ERRORS: dict[tuple[str, type], type] = {}
+_OF_EVERY_MODULE = vars(nn.Module()).keys()
 _ADMITTED = ("helpers.", "torch.", "math", "__main__")  # where functions and classes that cross by name live
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -102,6 +103,8 @@ class Examiner:
             with contextlib.suppress(RuntimeError, TypeError):  # else it is no generator's state
                 torch.set_rng_state(moved)
         self._rng_there = torch.get_rng_state()
+        if isinstance(state, dict) and "grad" in state:
+            torch.set_grad_enabled(bool(state["grad"]))
         if reply.get("kind") == "error":
             raise _error(reply)
         return reply, tensors
@@ -148,11 +151,21 @@ class Examiner:
                     mine.copy_(theirs)
                 else:
                     mine.data = theirs.clone()
-        boxes = [each for each in args if isinstance(each, list | dict)]
+        boxes = [each for each in args if isinstance(each, list | dict | set)]
         for mine, theirs in zip(boxes, reader.read(reply.get("arguments", ["list"])), strict=True):
             if next(tensors_in(mine), None) is None and mine != theirs:
                 mine.clear()
                 mine.extend(theirs) if isinstance(mine, list) else mine.update(theirs)
+        for module, [tensors_there, modes, learning] in zip(
+            _modules_in(args, kwargs), reply.get("modules") or [], strict=False
+        ):
+            with torch.no_grad():
+                for mine, theirs in zip(state_of(module), tensors_there, strict=True):
+                    mine.copy_(reader.read(theirs))
+            for part, mode in zip(module.modules(), modes, strict=True):
+                part.training = bool(mode)
+            for weight, learns in zip(module.parameters(), learning, strict=True):
+                weight.requires_grad_(bool(learns))
         generators = [each for each in (*args, *kwargs.values()) if isinstance(each, torch.Generator)]
         for generator, state in zip(generators, reply.get("generators") or [], strict=False):
             generator.set_state(reader.read(state))
@@ -210,18 +223,32 @@ class Examiner:
         if isinstance(value, torch.Generator):
             return ["generator", writer.tensor(value.get_state())]
         if isinstance(value, nn.Module):
-            arguments = getattr(value, "built_with", None)
-            if arguments is None:
-                raise TypeError(
-                    f"a {type(value).__name__} can't be handed to a student's function: it isn't Rebuildable"
-                )
-            weights = ["dict", *([name, writer.tensor(each)] for name, each in value.state_dict().items())]
-            return ["module", self._reference(type(value)), writer.write(list(arguments)), weights, value.training]
+            return ["module", self._structure(value, writer)]
         if callable(value) and not isinstance(value, Tensor):
             return self._reference(value)
         if type(value).__module__ == "tokenizers" and hasattr(value, "to_str"):
             return ["tokenizer", value.to_str()]
         return None
+
+    def _structure(self, module: nn.Module, writer: Writer) -> dict:
+        """What a module is made of, so that one like it can be made without calling its constructor."""
+        own = {name: each for name, each in vars(module).items() if name not in _OF_EVERY_MODULE}
+        parts = {
+            name: writer.write(each) for name, each in own.items() if name not in ("_flat_weights", "_flat_weight_refs")
+        }
+        return {
+            "class": self._reference(type(module))[1:],
+            "training": module.training,
+            "parameters": [
+                [name, writer.tensor(each)] for name, each in module._parameters.items() if each is not None
+            ],
+            "buffers": [[name, writer.tensor(each)] for name, each in module._buffers.items() if each is not None],
+            "missing": [name for name, each in module._parameters.items() if each is None],
+            "modules": [[name, self._structure(each, writer)] for name, each in module._modules.items()],
+            "attributes": [
+                [name, each] for name, each in parts.items() if each != ["unknown", type(own[name]).__name__]
+            ],
+        }
 
     def _reference(self, thing: Any) -> list:
         module, name = getattr(thing, "__module__", None) or "", getattr(thing, "__qualname__", "")
@@ -263,6 +290,15 @@ class StandIn:
         reply, tensors = self._examiner.ask({"op": "forbidden", "target": self._number}, Writer())
         found = Reader(tensors).read(reply.get("value"))
         return [clean(each)[:200] for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+    def __drawing__(self, weights: Tensor, source_tokens: list[str], target_tokens: list[str], on_axes: bool) -> dict:
+        """What `helpers.checks.figures` sees when it is called to draw."""
+        __tracebackhide__ = True
+        writer = Writer()
+        request = {"op": "draw", "target": self._number}
+        request["args"] = writer.write([weights, source_tokens, target_tokens, on_axes])
+        reply, tensors = self._examiner.ask(request, writer)
+        return Reader(tensors).read(reply.get("value"))
 
 
 class Function(StandIn):
@@ -312,6 +348,10 @@ class Module(StandIn):
     def eval(self) -> "Module":
         """Put it in evaluation mode."""
         return self.train(False)
+
+
+def _modules_in(args: tuple, kwargs: dict) -> list[nn.Module]:
+    return [each for each in (*args, *kwargs.values()) if isinstance(each, nn.Module)]
 
 
 def clean(text: Any) -> str:

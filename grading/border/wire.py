@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 MOST_BYTES = 64 * 2**20  # of a message
 MOST_NODES = 100_000  # of a message's values
@@ -70,6 +70,8 @@ class Writer:
             return value if abs(value) < 2**53 else ["int", str(value)]
         if isinstance(value, float) and kind.__module__ in ("builtins", "numpy"):
             return ["float", value.hex() if kind is float else float(value).hex(), kind.__name__]
+        if kind.__module__ == "numpy" and hasattr(value, "__index__"):
+            return ["integer", str(int(value)), kind.__name__]
         if isinstance(value, torch.Size):
             return ["tuple", *map(self.write, value)]
         if kind in (tuple, list):
@@ -145,6 +147,10 @@ def _float(text: str, type_name: str) -> Any:
     return type(type_name, (float,), {})(number)  # NumPy's numbers are floats, too, but go by another name
 
 
+def _integer(text: str, type_name: str) -> Any:
+    return type(type_name if type_name.isidentifier() else "int", (int,), {})(text[:100])
+
+
 def _odd(layout: str, dtype: str, device: str) -> Any:
     if device == "meta":
         return torch.empty(0, device="meta")
@@ -157,6 +163,7 @@ def _odd(layout: str, dtype: str, device: str) -> Any:
 
 _SIMPLE: dict[str, Callable] = {
     "int": lambda text: int(text[:1000]),
+    "integer": _integer,  # one of NumPy's
     "float": _float,
     "dtype": lambda name: DTYPES[name],
     "odd": _odd,
@@ -176,6 +183,11 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         for key, each in value.items():
             yield from tensors_in(key)
             yield from tensors_in(each)
+
+
+def state_of(module: nn.Module) -> list[Tensor]:
+    """A module's parameters and buffers, in an order that is the same on both sides."""
+    return [*module.parameters(), *module.buffers()]
 
 
 def _crosses(tensor: Tensor) -> bool:

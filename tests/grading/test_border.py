@@ -43,6 +43,7 @@ def examining(names, deadline=float("inf")):
 
 
 def report(answer, exercise: str) -> str:
+    torch.manual_seed(0)
     known, written = find_exercise(exercise), io.StringIO()
     with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
         findings, misconception = examine(answer, known, seed=0)
