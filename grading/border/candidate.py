@@ -101,6 +101,7 @@ class Service:
     def _op_call(self, request: dict, reader: Reader, writer: Writer) -> dict:
         function = self._target(request)
         self._handed: list[nn.Module] = []
+        self._tokenizers: list = []
         args, kwargs = reader.read(request["args"]), reader.read(request["kwargs"])
         inputs = [reader.tensors[i] for i in request["inputs"]]
         wanted = [inputs[i] for i in request["differentiable"]]
@@ -128,6 +129,7 @@ class Service:
         reply["changed"] = changed
         reply["arguments"] = writer.write([each for each in args if isinstance(each, list | dict | set)])
         reply["modules"] = [self._state_of(module, writer) for module in self._handed]
+        reply["tokenizers"] = [[writer.write(each.padding), writer.write(each.truncation)] for each in self._tokenizers]
         reply["generators"] = [writer.tensor(each.get_state()) for each in _generators_in((args, kwargs))]
         return reply
 
@@ -211,7 +213,9 @@ class Service:
         if kind == "tokenizer":
             from tokenizers import Tokenizer
 
-            return Tokenizer.from_str(parts[0])
+            tokenizer = Tokenizer.from_str(parts[0])
+            self._tokenizers.append(tokenizer)
+            return tokenizer
         raise ValueError(kind)
 
     def _module(self, structure: dict, reader: Reader) -> nn.Module:

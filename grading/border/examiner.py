@@ -166,6 +166,13 @@ class Examiner:
                 part.training = bool(mode)
             for weight, learns in zip(module.parameters(), learning, strict=True):
                 weight.requires_grad_(bool(learns))
+        tokenizers = [each for each in (*args, *kwargs.values()) if type(each).__module__ == "tokenizers"]
+        for tokenizer, settings in zip(tokenizers, reply.get("tokenizers") or [], strict=False):
+            padding, truncation = map(reader.read, settings)
+            if padding != tokenizer.padding:
+                tokenizer.enable_padding(**padding) if padding else tokenizer.no_padding()
+            if truncation != tokenizer.truncation:
+                tokenizer.enable_truncation(**truncation) if truncation else tokenizer.no_truncation()
         generators = [each for each in (*args, *kwargs.values()) if isinstance(each, torch.Generator)]
         for generator, state in zip(generators, reply.get("generators") or [], strict=False):
             generator.set_state(reader.read(state))

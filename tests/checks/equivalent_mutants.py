@@ -86,4 +86,13 @@ EQUIVALENT: dict[tuple[str, str], dict[str, str]] = {
         "line 7: -1  →  1": _LAST_AXIS,
         "line 9: -1  →  1": _LAST_AXIS,
     },
+    ("lab06_translation", "BahdanauDecoder"): {
+        "line 16: state.transpose(0, 1)  →  state.transpose(1, 0)": _SAME_AXES,
+        "line 17: torch.arange(encoder_out.shape[1], device=encoder_out.device)  →  torch.arange(encoder_out.shape[1])": _ON_A_GPU,
+    },
+    ("lab08_multi_head_attention", "split_heads"): {
+        "line 7: x.reshape(batch, length, num_heads, dim // num_heads).transpose(1, 2)  →  "
+        "x.reshape(batch, length, num_heads, dim // num_heads).transpose(2, 1)": _SAME_AXES,
+        "line 14: x.transpose(1, 2)  →  x.transpose(2, 1)": _SAME_AXES,
+    },
 }
