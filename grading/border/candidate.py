@@ -35,6 +35,7 @@ class Service:
         self._names = names
         self._objects: dict[int, Any] = {}
         self._graphs: OrderedDict[int, tuple[list[Tensor], list[Tensor]]] = OrderedDict()
+        self._results: OrderedDict[int, list[Tensor]] = OrderedDict()
         self._weights: dict[str, nn.Parameter] = {}  # those that the examiner has seen, by a mark
         self._rng: Tensor | None = None
 
@@ -84,6 +85,9 @@ class Service:
         torch.set_grad_enabled(state["grad"])
         for mark, weight in request.get("weights", []):
             self._weights[mark].data.copy_(reader.read(weight))
+        for call, place, value in request.get("results", []):
+            if call in self._results:
+                self._results[call][place].data.copy_(reader.read(value))
 
     def _state(self, writer: Writer) -> dict:
         now, grad = torch.get_rng_state(), torch.is_grad_enabled()
@@ -115,6 +119,9 @@ class Service:
             outputs = list(tensors_in(result))
             grown = [i for i, tensor in enumerate(outputs) if tensor.requires_grad]
             reply["differentiable"] = grown
+            self._results[request["id"]] = outputs
+            while len(self._results) > _MOST_GRAPHS:
+                self._results.popitem(last=False)
             if grown:
                 learned = [each for each in self._parameters(request) if each.requires_grad]
                 reply["learned"] = [self._mark(each) for each in learned]
