@@ -24,9 +24,9 @@ def output(answer: Callable, args: tuple) -> Any:
 
 
 def detached(value: Any) -> Any:
-    """The same numbers without their graph; tuples, lists and dictionaries of tensors are gone through."""
+    """The numbers as they are now, without their graph; tuples, lists and dictionaries of tensors are gone through."""
     if isinstance(value, Tensor):
-        return value.detach()
+        return value.detach().clone()  # what a later call of the answer does to them is another observation
     if type(value) in (tuple, list):
         return type(value)(detached(each) for each in value)
     if type(value) is dict:
