@@ -1220,8 +1220,18 @@ GRADIENT_NORMS = Exercise(
             (_norms_of(norm=lambda jacobians: jacobians.square().sum((-2, -1)).mean().sqrt()),),
         ),
         Misconception(
+            "one-norm-for-all",
+            "one norm is taken of all trials together",
+            "A norm without axes sums over everything, the trials included. Each trial has a matrix and a norm of its own; the mean of "
+            "these comes last.",
+            (
+                _norms_of(norm=lambda jacobians: jacobians.square().sum().sqrt()),
+                _norms_of(norm=lambda jacobians: jacobians.square().sum().sqrt() / len(jacobians)),
+            ),
+        ),
+        Misconception(
             "squared-norm",
-            "the root of the norm is missing",
+            "it is the square of the norm: the root is missing",
             "The Frobenius norm is the *root* of the sum of the squared entries.",
             (_norms_of(norm=lambda jacobians: jacobians.square().sum((-2, -1)).mean()),),
         ),
@@ -1229,10 +1239,7 @@ GRADIENT_NORMS = Exercise(
             "sum-over-trials",
             "the trials are summed up, not averaged",
             "With twice the trials your result grows. A mean doesn't.",
-            (
-                _norms_of(norm=lambda jacobians: _frobenius(jacobians).sum()),
-                _norms_of(norm=lambda jacobians: jacobians.square().sum().sqrt()),
-            ),
+            (_norms_of(norm=lambda jacobians: _frobenius(jacobians).sum()),),
         ),
         Misconception(
             "softmax-over-trials",
@@ -1391,6 +1398,16 @@ def _loud_padding(draw: Draw) -> Iterator[Case]:
             keys[:, 2:], values[:, 2:] = loudness, loudness
             args = (queries, keys, values, lengths)
             yield Case(args, _output_oracle(*args))
+    # Scores of the valid keys far below any ordinary number: what stands for −∞ has to be lower still. Every product, sum
+    # and root here is exact in float32, in whatever order it is taken.
+    queries, keys, values = (
+        torch.ones(1, 2, 16),
+        draw.integers(-20_003, -20_000, 1, 3, 16).float(),
+        draw.normal(1, 3, 4),
+    )
+    keys[:, :, 1:] = -20_000.0
+    args = (queries, keys, values, torch.tensor([2]))
+    yield Case(args, _output_oracle(*args))
 
 
 def _attention_arguments(draw: Draw) -> Iterator[Case]:

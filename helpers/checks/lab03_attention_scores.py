@@ -359,8 +359,8 @@ BILINEAR_SCORE = Exercise(
         Misconception(
             "W-on-the-wrong-side",
             "W stands on the wrong side",
-            "In qᵀ W k the matrix takes a *key* and gives something as wide as a *query*. Yours does it the other way round, which "
-            "is kᵀ W q. Where both widths agree that runs without a complaint, with the transposed matrix.",
+            "In qᵀ W k the matrix takes a *key* and gives something as wide as a *query*. Yours goes from "
+            "a query's width to a key's. Where the two are the same that runs without a complaint.",
             (_bilinear(lambda W, q, k: W(q) @ k.mT, _turned), _bilinear(lambda W, q, k: W(q) @ k.mT)),
         ),
         Misconception(
@@ -412,6 +412,13 @@ BILINEAR_SCORE = Exercise(
                 _bilinear(lambda W, q, k: (q * W(k)).sum(-1)),
                 _bilinear(lambda W, q, k: (q * W(k)).sum(-1, keepdim=True)),
             ),
+        ),
+        Misconception(
+            "not-transposed",
+            "the keys aren't transposed",
+            "A matrix product sums over the first one's last axis and the second one's last but one. Both have to be the width, so "
+            "the mapped keys must be (batch, width, key).",
+            (_bilinear(lambda W, q, k: q @ W(k)), _bilinear(lambda W, q, k: torch.bmm(q, W(k)))),
         ),
         Misconception(
             "reshape-for-transpose",
@@ -698,6 +705,11 @@ def minus_squared_distance(queries: Tensor, keys: Tensor) -> Tensor:
     return -((queries.sum(-1).unsqueeze(2) - 2 * keys.sum(-1).unsqueeze(1)) ** 2) / 8
 
 
+def bounded(queries: Tensor, keys: Tensor) -> Tensor:
+    """A score whose gradient is made from its own result: who writes into that breaks it."""
+    return torch.tanh(product_of_sums(queries, keys))
+
+
 class LearnedScore(nn.Module):
     """A score with a parameter, given: the product of query and key with a matrix between them."""
 
@@ -814,7 +826,8 @@ def _pooling_gradients(draw: Draw) -> Iterator[Case]:
         return _gradients(3)(lambda *each: _pooled(score, *each), clones(args))
 
     for lengths in (None, torch.tensor([2, 3]), torch.tensor([[1, 2], [3, 2]])):
-        yield _pooling_case(draw, (2, 2, 3, 3, 2, 2), lengths, want)
+        for score in (product_of_sums, bounded):
+            yield _pooling_case(draw, (2, 2, 3, 3, 2, 2), lengths, want, score)
 
 
 def _pooling_types(draw: Draw) -> Iterator[Case]:
@@ -1219,9 +1232,9 @@ ATTENTION_POOLING = Exercise(
         ),
         Misconception(
             "dropout-before-the-softmax",
-            "dropout hits the scores, not the weights",
-            "A score of 0 is an ordinary score, and with −∞ in its place the other weights grow to fill the gap. Either way every row "
-            "still sums to 1. Dropout comes after the softmax.",
+            "after dropout every row still sums to 1",
+            "Drop weights, not scores: a score of 0 is an ordinary score, and with −∞ in its place the other weights grow to fill the "
+            "gap. So they do if each row is divided by its sum. What is kept is divided by 1 − dropout, and by nothing else.",
             (
                 _ScoresDropped,
                 _pooling(
@@ -1362,6 +1375,13 @@ ATTENTION_POOLING = Exercise(
                     )
                 ),
             ),
+        ),
+        Misconception(
+            "masks-in-place",
+            "the score's own result is overwritten",
+            "What `score` returns is still the score's: one that ends in a tanh needs it, unchanged, for its gradient. An assignment "
+            "to a part of a tensor, and a method whose name ends in `_`, write in place. Make a new tensor.",
+            (_pooling(lambda scores, lens: scores.masked_fill_(~_keep(scores, lens), -torch.inf).softmax(-1)),),
         ),
         Misconception(
             "masks-with-zero",

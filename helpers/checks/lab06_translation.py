@@ -910,8 +910,9 @@ BAHDANAU_DECODER = Exercise(
             "other-layers",
             "the layers aren't those asked for",
             "`score` is `AdditiveScore(hidden_dim, encoder_dim, hidden_dim)`: the query is as wide as the state, a key as wide "
-            "as the encoder's outputs. `rnn` is one GRU of one layer that reads a context *and* an embedding. There is "
-            "nothing else to learn.",
+            "as the encoder's outputs. `rnn` is one GRU of one layer, batch first, that reads a context *and* an "
+            "embedding. There is nothing else to learn. (If the first line above has a ✓, and an error was raised, look for "
+            "shapes that don't fit: the GRU without `batch_first`, or a mask that lacks an axis.)",
             (
                 _decoder(score=lambda e, h, s: AdditiveScore(s, h, h)),
                 _decoder(score=lambda e, h, s: AdditiveScore(e, s, h)),

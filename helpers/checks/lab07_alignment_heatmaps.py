@@ -468,9 +468,9 @@ PLOT_ATTENTION = Exercise(
         ),
         Misconception(
             "global-figure",
-            "it draws on pyplot's current figure although it was given an Axes",
-            "Functions of `plt` draw on whatever Axes was used last, anywhere in the notebook. Whoever passes `ax` wants the "
-            "picture *there*, perhaps as one of several. Which methods does the Axes itself have for all that you call `plt` for?",
+            "it draws elsewhere although it was given an Axes",
+            "Functions of `plt` draw on whatever Axes was used last, anywhere in the notebook, or open a new figure. Whoever passes `ax` "
+            "wants the picture *there*, perhaps as one of several. Which methods does the Axes itself have for all that you call `plt` for?",
             (
                 Sketch(is_elsewhere=True, gave=figures.ANOTHER, elsewhere=(figures.CURRENT,)),
                 Sketch(is_elsewhere=True, elsewhere=(figures.CURRENT,)),
@@ -1328,6 +1328,7 @@ ABLATE_SOURCE = Exercise(
             "Weights are `(target, source)`. The source token is a *column*, and what has to sum to 1 again is each row.",
             (
                 _row_removed,
+                _ablater(remove=lambda w, position: w.index_fill(0, torch.tensor(position), 0.0)),
                 _ablater(renormalise=lambda rest: rest / rest.sum(0, keepdim=True).clamp_min(1e-9)),
                 _ablater(renormalise=lambda rest: rest / rest.sum()),
                 _ablater(renormalise=lambda rest: rest / rest.sum() * len(rest)),

@@ -385,9 +385,10 @@ SPLIT_HEADS = Exercise(
         ),
         Misconception(
             "uneven-heads",
-            "a width that the heads can't share evenly isn't refused",
-            "5 columns can't be shared evenly by 2 heads. Whoever asks for that has made a mistake, and is best told at once: with a "
-            "`ValueError` whose message names `num_heads`. (An error that PyTorch raises further down speaks of something else.)",
+            "a width that the heads can't share evenly isn't refused as it should be",
+            "Five columns, say, can't be shared evenly by two heads. Whoever asks for that has made a mistake, and is best told at once: "
+            "with a `ValueError` whose message names `num_heads`. (An `assert` raises another error, and one that PyTorch raises "
+            "further down speaks of something else.)",
             (
                 _splitting(lambda x, h, w: _split(x, h), check=False),
                 _splitting(lambda x, h, w: x.reshape(*x.shape[:2], h, w).transpose(1, 2), check=False),

@@ -11,11 +11,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from helpers.checks.engine import Exercise, Finding, Misconception, all_exercises, is_blank
 from helpers.checks.judging import number, short
 
+# Where lines of code lie that a student didn't write: the checks, Python and PyTorch.
+NOT_THE_ANSWERS = tuple(str(Path(file).parent) for file in (__file__, traceback.__file__, torch.__file__))
 _MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
 _LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
 
@@ -161,12 +164,11 @@ def _because(finding: Finding) -> str:
 
 def _where(error: Exception | None) -> str:
     """The line of the answer that an error came from, as far as that is known here."""
-    checks = str(Path(__file__).parent)
     walked = list(traceback.walk_tb(error.__traceback__)) if error is not None else []
     frames = zip(walked, traceback.StackSummary.extract(iter(walked)), strict=True)
     # Frames that ask to be hidden belong to a stand-in for an answer that runs elsewhere.
     own = (told for (frame, _), told in frames if "__tracebackhide__" not in frame.f_locals)
-    first = next((told for told in own if not told.filename.startswith(checks)), None)
+    first = next((told for told in own if not told.filename.startswith(NOT_THE_ANSWERS)), None)
     return f" (in line {first.lineno}: {first.line})" if first is not None else ""
 
 

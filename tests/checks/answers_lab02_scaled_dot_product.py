@@ -877,3 +877,13 @@ def values_not_a_mean(queries, keys, values, valid_lens=None):
 @wrong("scaled_dot_product_attention", named=None)
 def values_lose_their_gradient(queries, keys, values, valid_lens=None):
     return step_by_step(queries, keys, values.detach(), valid_lens)
+
+
+@wrong("scaled_dot_product_attention", named=None)
+def fills_with_ten_thousand(queries, keys, values, valid_lens=None):
+    scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
+    if valid_lens is not None:
+        keep = torch.arange(keys.shape[1]) < valid_lens.reshape(len(valid_lens), -1, 1)
+        scores = scores.masked_fill(~keep, -1e4)
+    weights = scores.softmax(-1)
+    return weights @ values, weights
