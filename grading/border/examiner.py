@@ -321,6 +321,9 @@ class Function(StandIn):
     """A function of the student's."""
 
 
+Function.__name__ = "function"  # what a report calls it
+
+
 class Class(StandIn):
     """A class of the student's: calling it builds an object, which stays over there, too."""
 
