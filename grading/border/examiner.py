@@ -206,6 +206,7 @@ class Examiner:
 
     def backward(self, call: int, layout: tuple[int, list[int]], gradients: tuple) -> list[Tensor | None]:
         """The gradients of a call's inputs and known parameters, from those of its outputs."""
+        __tracebackhide__ = True
         writer = Writer()
         request = {"op": "backward", "id": call, "gradients": writer.write(list(gradients))}
         reply, tensors = self.ask(request, writer)
@@ -288,6 +289,7 @@ class _Attached(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, *gradients: Tensor):
+        __tracebackhide__ = True
         return None, None, None, None, *ctx.examiner.backward(ctx.call, ctx.layout, gradients)
 
 

@@ -688,7 +688,7 @@ class Unscaled(ByTheFunction):
         return weights @ values
 
 
-@wrong("AttentionPooling", named="dropped-together")
+@wrong("AttentionPooling", named=None)  # "dropped-together", unless chance has it drop something else as well
 class WholeQueriesDropped(ByTheFunction):
     def forward(self, queries, keys, values, valid_lens=None):
         self.weights = softmaxed(self.compare(queries, keys), valid_lens)

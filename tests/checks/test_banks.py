@@ -14,7 +14,7 @@ from tests.checks.hidden import has_hidden_tests, run_hidden_tests
 
 pytestmark = pytest.mark.filterwarnings("ignore:I am only a student")
 
-SEEDS = range(3)
+SEEDS = range(2)
 LABS = sorted(path.stem.removeprefix("answers_") for path in Path(__file__).parent.glob("answers_lab*.py"))
 BANKS = {lab: import_module(f"tests.checks.answers_{lab}").BANK for lab in LABS}
 MODULES = {lab: import_module(f"helpers.checks.{lab}") for lab in LABS}
@@ -62,7 +62,7 @@ def test_every_row_of_the_table_is_rejected_by_its_own_name(exercise):
     known = find_exercise(exercise)
     for misconception in known.misconceptions:
         for wrong in misconception.wrong:
-            for seed in SEEDS[:2]:
+            for seed in SEEDS[:1]:
                 _, named = examine(wrong, known, seed)
                 assert named is misconception, f"{misconception.id} is taken for {named and named.id}"
 
