@@ -66,7 +66,12 @@ class ExecuteApart(Execute):
         if found is None:
             found, resources = self._execute(nb, resources)
             results.keep(name, nbformat.writes(found))
-        return found, resources
+        # Only the outputs are taken over: nbgrader has meanwhile noted in the cells what they are worth, and their
+        # checksums, by which it knows a written answer that was left blank.
+        for cell, executed in zip(nb.cells, found.cells, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+        return nb, resources
 
     def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         if self.sandbox:

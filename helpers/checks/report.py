@@ -1,4 +1,8 @@
-"""What a check prints: plain text in a terminal, HTML in JupyterLab. The HTML is the same text, set more readably."""
+"""What a check prints: plain text in a terminal, HTML in JupyterLab. The HTML is the same text, set more readably.
+
+With it goes a record for programs, under a MIME type of its own: nothing shows it, and whoever looks through graded
+notebooks finds there what was wrong without reading prose.
+"""
 
 import re
 import sys
@@ -19,11 +23,12 @@ from helpers.checks.judging import number, short
 
 # Where lines of code lie that a student didn't write: the checks, Python and PyTorch.
 NOT_THE_ANSWERS = tuple(str(Path(file).parent) for file in (__file__, traceback.__file__, torch.__file__))
+RECORD = "application/vnd.attention-by-hand.check+json"  # the MIME type of `Report.record`
 _MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
 _LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
 
 
-def _display_or_print(bundle: dict[str, str]) -> None:
+def _display_or_print(bundle: dict[str, Any]) -> None:
     ipython = sys.modules.get("IPython")
     if ipython is not None and ipython.get_ipython() is not None:
         ipython.display.display(bundle, raw=True)
@@ -31,8 +36,8 @@ def _display_or_print(bundle: dict[str, str]) -> None:
         print(bundle["text/plain"])
 
 
-# Where reports go, a text and an HTML version of each. Who runs tests elsewhere than in a notebook may take them.
-publish: ContextVar[Callable[[dict[str, str]], None]] = ContextVar("publish", default=_display_or_print)
+# Where reports go, by MIME type: text, HTML and the record. Who runs tests elsewhere than in a notebook may take them.
+publish: ContextVar[Callable[[dict[str, Any]], None]] = ContextVar("publish", default=_display_or_print)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,18 @@ class Report:
 
     def show(self) -> None:
         """Display the report in a notebook, or print it elsewhere."""
-        publish.get()({"text/plain": self.text, "text/html": self.html})
+        publish.get()({"text/plain": self.text, "text/html": self.html, RECORD: self.record})
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What came out, for programs: the exercise, how many properties hold, the misconception's id or None."""
+        return {
+            "exercise": self.exercise.name,
+            "blank": is_blank(self.findings),
+            "held": len(self.findings) - len(self.failures),
+            "properties": len(self.findings),
+            "misconception": self.misconception and self.misconception.id,
+        }
 
     @cached_property
     def failures(self) -> list[Finding]:

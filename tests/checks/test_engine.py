@@ -1,6 +1,7 @@
 """What every check does, whatever the exercise: how it finds it, what it raises, what it prints and what it leaves alone."""
 
 import functools
+import json
 import subprocess
 import sys
 import warnings
@@ -241,6 +242,21 @@ def test_html_and_text_say_the_same():
     assert "which axis is that?" in report.html
     assert "<em>query</em>" in report.html
     assert "runs over the queries" in report.summary
+
+
+def test_the_record_says_for_programs_what_the_report_says():
+    known = find_exercise("masked_softmax")
+    assert report_on(over_queries).record == {
+        "exercise": "masked_softmax",
+        "blank": False,
+        "held": sum(finding.problem is None for finding in report_on(over_queries).findings),
+        "properties": len(known.properties),
+        "misconception": "softmax-over-queries",
+    }
+    assert report_on(blank).record["blank"]
+    right = report_on(masked_softmax).record
+    assert right["misconception"] is None and right["held"] == right["properties"]
+    json.dumps(right)
 
 
 def test_a_notebook_shows_one_line_in_place_of_the_traceback():

@@ -15,6 +15,7 @@ from torch import Tensor
 from helpers import plotting
 from helpers.checks import check, figures
 from helpers.checks.engine import examine, find_exercise
+from helpers.checks.report import RECORD
 from tests.checks.answers_lab07_alignment_heatmaps import BANK
 
 PLOTS = [answer for answer in BANK if answer.exercise == "plot_attention"]
@@ -139,7 +140,7 @@ def test_a_check_shows_no_picture_in_a_notebook():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in (cell, after)])
     NotebookClient(notebook, resources={"metadata": {"path": str(Path(__file__).parents[2])}}).execute()
     checked, drawn = ([set(each.get("data", {})) for each in cell.outputs] for cell in notebook.cells)
-    assert checked == [{"text/plain", "text/html"}]  # the report, and neither a picture nor anything on stderr
+    assert checked == [{"text/plain", "text/html", RECORD}]  # the report, and neither a picture nor anything on stderr
     assert drawn == [{"image/png", "text/plain"}]  # while what the student draws next is shown as ever
 
 

@@ -51,6 +51,7 @@ def graded_class(tmp_path_factory):
     hand_in(course, "misnamed", filled_in({}), file="Untitled.ipynb")
     hand_in(course, "question?", filled_in({}))
     hand_in(course, "sane", filled_in(RIGHT))
+    hand_in(course, "blank", filled_in({}))
     lost = filled_in(RIGHT).replace('"test_masked_mean"', '"another"').replace('"test_length_mask"', '"yet_another"')
     hand_in(course, "lost-two-tests", lost)
     hand_in(course, "quits", filled_in(RIGHT | {"masked_softmax": "import os\nos._exit(1)"}))
@@ -123,6 +124,12 @@ def test_a_submission_gets_marks_for_what_works(graded_class):
     _, _, graded = graded_class
     assert row(graded.stdout, "lost-two-tests") == row(graded.stdout, "sane")
     assert row(graded.stdout, "quits")[:5] == ["3", "0", "0", "0", "3"]
+
+
+@SANDBOX
+@pytest.mark.slow
+def test_a_blank_submission_gets_nothing_and_waits_for_nobody(graded_class):
+    assert row(graded_class[2].stdout, "blank") == ["0"] * 7
 
 
 @SANDBOX
