@@ -154,7 +154,7 @@ def _require_fit(
         if not all(isinstance(token, str) for token in tokens):
             raise ValueError(f"{side}_tokens must be strings, not ids")
     fitting = (len(target_tokens), len(source_tokens))
-    if weights.dim() not in (2, 3) or tuple(weights.shape[-2:]) != fitting or weights.shape[0] == 0:
+    if weights.dim() not in (2, 3) or tuple(weights.shape[-2:]) != fitting or weights.shape[:-2] == (0,):
         raise ValueError(
             f"weights must have shape ({fitting[0]}, {fitting[1]}) or (heads, {fitting[0]}, {fitting[1]}), a row for "
             f"each target token and a column for each source token, not {tuple(weights.shape)}"
