@@ -1,5 +1,6 @@
 """nbgrader's own names mapped to this course's folders: source is solutions/, release is labs/, the rest classroom/."""
 
+import os
 from pathlib import Path
 
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
@@ -31,7 +32,7 @@ c.CourseDirectory.submitted_directory = "classroom/submitted"
 c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.Exchange.root = str(ROOT / "classroom" / "exchange")
-c.CourseDirectory.db_url = f"sqlite:///{ROOT / 'classroom' / 'gradebook.db'}"
+c.CourseDirectory.db_url = os.environ.get("GRADEBOOK_URL") or f"sqlite:///{ROOT / 'classroom' / 'gradebook.db'}"
 
 # Students' code runs in a sandbox, and the tests outside of it; a lost or moved cell is put back before. The rest is as
 # nbgrader has it. (What is named by a text is loaded when it is needed: it needs PyTorch.)
@@ -50,6 +51,7 @@ c.Autograde.autograde_preprocessors = [
     SaveAutoGrades,
     AssignLatePenalties,
     CheckCellMetadata,
+    "grading.recording.Note",
 ]
 
 c.ExecuteApart.results = str(ROOT / "classroom" / "results")

@@ -21,11 +21,15 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command, by default that of the process: its exit status."""
     arguments = _parser().parse_args(words)
     try:
-        return arguments.run(Course.here(), arguments)
+        return arguments.run(Course.here(getattr(arguments, "db", None)), arguments)
     except UserError as error:
         return _complain(str(error), USER_ERROR)
     except SQLAlchemyError as error:
         return _complain(f"The gradebook can't be read or written: {getattr(error, 'orig', error)}.", USER_ERROR)
+    except OSError as error:
+        return _complain(
+            f"{error.filename or 'A file'} can't be read or written: {error.strerror or error}.", USER_ERROR
+        )
     except KeyboardInterrupt:
         return _complain("\nStopped. The marks so far are in the gradebook.", STOPPED)
 
@@ -42,11 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     autograding = commands.add_parser("autograde", help="run the tests of a lab on what was handed in")
     autograding.add_argument("lab", metavar="LAB", nargs="?", help="for example lab01_masked_softmax")
     autograding.add_argument("--student", metavar="NAME", help="only this student's submission")
-    autograding.add_argument("--workers", metavar="N", type=int, help="how many run at once (default: one a core)")
+    autograding.add_argument("--workers", metavar="N", type=_number, help="how many run at once (default: one a core)")
     autograding.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster, for example tcp://10.0.0.5:8786")
     autograding.add_argument(
         "--no-sandbox", dest="sandbox", action="store_false", help="run students' code unprotected, with your rights"
     )
+    _add_db(autograding)
     autograding.set_defaults(run=_autograde)
 
     sample = commands.add_parser("sample-class", help="hand in for a few invented students, to try the grading")
@@ -59,12 +64,27 @@ def _parser() -> argparse.ArgumentParser:
     marking.add_argument("cell", metavar="CELL", help="for example written_masking")
     marking.add_argument("points", metavar="POINTS", type=float)
     marking.add_argument("--comment", metavar="TEXT", help="a sentence to the student, shown in the feedback")
+    _add_db(marking)
     marking.set_defaults(run=_mark)
     return parser
 
 
+def _add_db(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--db", metavar="URL", help="another gradebook than GRADEBOOK_URL's, or nbgrader_config.py's")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers: 1 is the least")
+    return int(text)
+
+
 def _autograde(course: Course, arguments: argparse.Namespace) -> int:
     lab = course.find_lab(arguments.lab)
+    if not (course.labs / lab / f"{lab}.ipynb").is_file():
+        raise UserError(
+            f"The students' copy of {lab} is missing in {course.shown(course.labs / lab)}: `make labs` writes it."
+        )
     students = find_submissions(course.submitted, lab)
     place = course.shown(course.submitted / (arguments.student or "STUDENT") / lab / f"{lab}.ipynb")
     if not students:

@@ -3,22 +3,29 @@
 import logging
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import sqlalchemy
+from filelock import FileLock, Timeout
+from nbformat import NotebookNode
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
+from nbgrader.utils import parse_utc
 from tqdm import tqdm
 
 from grading.course import Course, UserError
-from grading.jobs import run_all
+from grading.jobs import Workers, fit
 from grading.rebuilding import rebuilt
+from grading.recording import Recorded, in_one_transaction, recorded, state
 from grading.results import Results, key
-from grading.sandbox import NoSandbox, require_bubblewrap
 from grading.submissions import fault_of_submission, submission_path
+
+_AHEAD = 200  # submissions read ahead of the writer: enough for many workers, and few enough to be held in memory
 
 
 @dataclass(frozen=True)
@@ -44,82 +51,111 @@ def autograde(course: Course, lab: str, students: list[str], ways: Ways = Ways()
     What was run before isn't run again, and what was recorded before isn't recorded again.
 
     Raises:
-        UserError: if nbgrader can make nothing of the lab itself, or the submissions can't be run as wished.
+        UserError: if nbgrader can make nothing of the lab itself, the submissions can't be run as wished, the classroom
+            can't be written to, or another grading is under way.
     """
-    if ways.sandbox:
-        try:
-            require_bubblewrap()
-        except NoSandbox as error:
-            raise UserError(str(error)) from error
-    with _logging_to(course.classroom / "autograde.log") as reason:
+    if ways.scheduler is None:
+        fit(ways.sandbox)
+    faults: dict[str, str | None] = {}
+    with _alone(course), _logging_to(course.classroom / "autograde.log") as reason:
         graded_cells = register(course, lab, reason)
-        faults = {each: fault_of_submission(course.submitted, each, lab, graded_cells) for each in students}
-        keys, waiting = _prepare(course, lab, [each for each in students if faults[each] is None])
-        results, recorded = Results(course.results), _Recorded(course, lab)
-        todo = {name: waiting[name] for name in waiting if results.find(name) is None}
-        ready = [name for name in waiting if name not in todo]
-        with tqdm(total=len(students), desc=f"Grading {lab}", unit="submission", file=sys.stdout) as bar:
-            bar.update(len(students) - len(keys))
-            for name, error in _each(ready, todo, results, ways):
-                for student in [each for each in keys if keys[each] == name]:
-                    if error is not None:
-                        faults[student] = f"it couldn't be run: {error}"
-                    elif not recorded.has(student, name):
-                        faults[student] = _record(course, lab, student, reason)
-                        if faults[student] is None:
-                            recorded.note(student, name)
-                    bar.update()
+        with (
+            Workers(ways.sandbox, ways.scheduler, ways.workers, len(students)) as workers,
+            tqdm(total=len(students), desc=f"Grading {lab}", unit="submission", file=sys.stdout) as bar,
+        ):
+            for student, fault in _Grading(course, lab, graded_cells, reason).run(students, workers):
+                faults[student] = fault
+                bar.update()
     return [Outcome(student, faults[student]) for student in students]
 
 
-def _prepare(course: Course, lab: str, students: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The key of each student's submission, and by key what is to be run: equal submissions are run once."""
-    source = nbformat.read(course.solutions / lab / f"{lab}.ipynb", as_version=4)
-    keys, notebooks = {}, {}
-    for student in students:
-        submission = nbformat.read(submission_path(course.submitted, student, lab), as_version=4)
-        notebook = rebuilt(submission, source)
-        keys[student] = key(notebook)
-        notebooks[keys[student]] = nbformat.writes(notebook)
-    return keys, notebooks
+class _Grading:
+    """The grading of one lab."""
 
+    def __init__(self, course: Course, lab: str, graded_cells: list[str], reason: "_Reason"):
+        self._course, self._lab, self._graded_cells, self._reason = course, lab, graded_cells, reason
+        self._source = nbformat.read(course.solutions / lab / f"{lab}.ipynb", as_version=4)
+        self._results = Results(course.results)
 
-def _each(
-    ready: list[str], todo: dict[str, str], results: Results, ways: Ways
-) -> Iterator[tuple[str, Exception | None]]:
-    """Keys whose result is there: first those of earlier runs, then each as soon as it has been run and kept."""
-    for name in ready:
-        yield name, None
-    for name, outcome in run_all(todo, ways.sandbox, ways.scheduler, ways.workers):
-        if isinstance(outcome, Exception):
-            yield name, outcome
-        else:
-            results.keep(name, outcome)
-            yield name, None
+    def run(self, students: list[str], workers: Workers) -> Iterator[tuple[str, str | None]]:
+        """Each student as soon as the marks are recorded, with the fault where there are none.
 
+        Results are kept before any is recorded, however many come at once: what was computed isn't lost.
+        """
+        with self._course.gradebook() as gradebook, gradebook.engine.connect() as connection:
+            yield from self._run(iter(students), workers, connection, recorded(connection, self._lab))
 
-class _Recorded:
-    """Which result of which student is in the gradebook already: a file for each student, written after the marks."""
+    def _run(
+        self,
+        students: Iterator[str],
+        workers: Workers,
+        connection: sqlalchemy.Connection,
+        before: dict[str, Recorded],
+    ) -> Iterator[tuple[str, str | None]]:
+        waiting: dict[str, list[str]] = {}  # by the key of a result, who waits for it: equal submissions are run once
+        ready: deque[str] = deque()
+        more = True
+        while True:
+            room = more and len(waiting) + len(ready) < _AHEAD
+            for name, outcome in workers.finished(wait=bool(waiting) and not room and not ready):
+                students_of_it = waiting.pop(name)
+                if isinstance(outcome, Exception):
+                    yield from ((student, f"it couldn't be run: {outcome}") for student in students_of_it)
+                else:
+                    self._results.keep(name, outcome)
+                    ready += students_of_it
+            if room:
+                student = next(students, None)
+                more = student is not None
+                if student is None:
+                    continue
+                fault, notebook = self._read(student)
+                if notebook is None or self._is_recorded(student, notebook, before.get(student)):
+                    yield student, fault
+                elif (name := key(notebook)) in waiting:
+                    waiting[name].append(student)
+                elif self._results.find(name) is not None:
+                    ready.append(student)
+                else:
+                    workers.submit(name, nbformat.writes(notebook))
+                    waiting[name] = [student]
+            elif ready:
+                student = ready.popleft()
+                yield student, self._record(student, connection)
+            elif not waiting:
+                return
 
-    def __init__(self, course: Course, lab: str):
-        self._course, self._lab = course, lab
-        with course.gradebook() as gradebook:
-            self._known = {each.student.id for each in gradebook.assignment_submissions(lab)}
+    def _read(self, student: str) -> tuple[str | None, NotebookNode | None]:
+        """A submission put back into shape, or the fault in it."""
+        fault = fault_of_submission(self._course.submitted, student, self._lab, self._graded_cells)
+        if fault is not None:
+            return fault, None
+        path = submission_path(self._course.submitted, student, self._lab)
+        try:
+            return None, rebuilt(nbformat.read(path, as_version=4), self._source)
+        except Exception as error:  # whatever the file provokes
+            return f"{path.name} can't be put back into shape: {type(error).__name__}", None
 
-    def has(self, student: str, name: str) -> bool:
-        path = self._path(student)
-        return student in self._known and path.is_file() and path.read_text() == self._text(student, name)
-
-    def note(self, student: str, name: str) -> None:
-        self._path(student).parent.mkdir(parents=True, exist_ok=True)
-        self._path(student).write_text(self._text(student, name))
-
-    def _text(self, student: str, name: str) -> str:
+    def _is_recorded(self, student: str, notebook: NotebookNode, before: Recorded | None) -> bool:
+        executed = self._course.autograded / student / self._lab / f"{self._lab}.ipynb"
+        if before is None or before.state != state(notebook) or not executed.is_file():
+            return False
         stamp = submission_path(self._course.submitted, student, self._lab).with_name("timestamp.txt")
-        return name + (stamp.read_text(errors="replace") if stamp.is_file() else "")
+        text = stamp.read_text(errors="replace").strip() if stamp.is_file() else ""
+        try:
+            return not text or parse_utc(text) == before.timestamp
+        except ValueError:
+            return False
 
-    def _path(self, student: str) -> Path:
-        return self._course.results / "recorded" / self._lab / student
+    def _record(self, student: str, connection: sqlalchemy.Connection) -> str | None:
+        self._reason.text = ""
+        directory = self._course.directory(assignment_id=self._lab, student_id=student)
+        try:
+            with in_one_transaction(connection):
+                Autograde(coursedir=directory, config=self._course.config, force=True).start()
+        except NbGraderException as error:
+            return f"nbgrader gave up on it: {self._reason.text or error}"
+        return None
 
 
 def register(course: Course, lab: str, reason: "_Reason") -> list[str]:
@@ -139,14 +175,15 @@ def register(course: Course, lab: str, reason: "_Reason") -> list[str]:
         return [cell.name for cell in gradebook.find_notebook(lab, lab).grade_cells]
 
 
-def _record(course: Course, lab: str, student: str, reason: "_Reason") -> str | None:
-    reason.text = ""
-    directory = course.directory(assignment_id=lab, student_id=student)
+@contextmanager
+def _alone(course: Course) -> Iterator[None]:
+    """One grading at a time writes into the classroom; the lock is gone with its process, however that ends."""
+    lock = FileLock(course.classroom / "autograde.lock", timeout=0)
     try:
-        Autograde(coursedir=directory, config=course.config, force=True).start()
-    except NbGraderException as error:
-        return f"nbgrader gave up on it: {reason.text or error}"
-    return None
+        with lock:
+            yield
+    except Timeout as error:
+        raise UserError("Another grading of this class is under way: wait until it ends, or stop it.") from error
 
 
 class _Reason(logging.Handler):

@@ -10,6 +10,8 @@ from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from traitlets.config import Config, PyFileConfigLoader
 
 
@@ -25,8 +27,10 @@ class Course:
     root: Path
 
     @classmethod
-    def here(cls) -> "Course":
+    def here(cls, gradebook: str | None = None) -> "Course":
         """The course in the working directory, where nbgrader's own commands look for it too.
+
+        `gradebook` is the address of another gradebook than that of nbgrader_config.py.
 
         Raises:
             UserError: if there is no nbgrader_config.py.
@@ -35,6 +39,8 @@ class Course:
         if not (folder / "nbgrader_config.py").is_file():
             raise UserError(f"There is no nbgrader_config.py in {folder}: run this in the course's folder.")
         config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+        if gradebook is not None:
+            config.CourseDirectory.db_url = gradebook
         return cls(config, Path(CourseDirectory(config=config).root))
 
     def directory(self, **settings: Any) -> CourseDirectory:
@@ -42,11 +48,21 @@ class Course:
         return CourseDirectory(config=self.config, **settings)
 
     def gradebook(self) -> Gradebook:
-        """The gradebook, to be used in a `with`."""
+        """The gradebook, to be used in a `with`.
+
+        Raises:
+            UserError: if its address is none.
+            sqlalchemy.exc.SQLAlchemyError: if it can't be read or written.
+        """
         directory = self.directory()
         if shutil.which("alembic") is None:
             # nbgrader calls it to make a new gradebook; it lies beside this Python, which need not be on the path.
             os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+        try:
+            make_url(directory.db_url).get_dialect()
+        except (ArgumentError, NoSuchModuleError) as error:
+            example = "postgresql://USER@HOST/DATABASE"
+            raise UserError(f"The gradebook's address is none that SQLAlchemy knows; one is {example}.") from error
         return Gradebook(directory.db_url, directory.course_id)
 
     @property
@@ -60,6 +76,10 @@ class Course:
     @property
     def submitted(self) -> Path:
         return self.root / self.directory().submitted_directory
+
+    @property
+    def autograded(self) -> Path:
+        return self.root / self.directory().autograded_directory
 
     @property
     def classroom(self) -> Path:
