@@ -1,4 +1,4 @@
-"""The command line: python -m grading autograde LAB, sample-class, mark LAB STUDENT CELL POINTS."""
+"""The command line: python -m grading autograde LAB, sample-class, mark LAB STUDENT CELL POINTS, report LAB."""
 
 import argparse
 import sys
@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     marking.add_argument("--comment", metavar="TEXT", help="a sentence to the student, shown in the feedback")
     _add_db(marking)
     marking.set_defaults(run=_mark)
+
+    reporting = commands.add_parser("report", help="how the class did in a lab, and what it got wrong")
+    reporting.add_argument("lab", metavar="LAB", nargs="?")
+    reporting.set_defaults(run=_report)
     return parser
 
 
@@ -132,6 +136,20 @@ def _mark(course: Course, arguments: argparse.Namespace) -> int:
     lab, student, cell, points = course.find_lab(arguments.lab), arguments.student, arguments.cell, arguments.points
     total, out_of = mark(course, lab, student, cell, points, arguments.comment)
     print(f"{student}: {points:g} for {cell}, {total:g} of {out_of:g} in all.")
+    return 0
+
+
+def _report(course: Course, arguments: argparse.Namespace) -> int:
+    # Drawing needs matplotlib and the checks need PyTorch, and the other commands needn't wait for them.
+    from grading import report
+    from grading.mistakes import class_result
+
+    result = class_result(course, course.find_lab(arguments.lab))
+    files = report.write(course, result)
+    print(f"{report.as_text(result)}\n")
+    print(f"The marks, for a spreadsheet:        {course.shown(files.marks)}")
+    print(f"A picture for a slide, no names:     {course.shown(files.picture)}")
+    print(f"A page with the picture and the text: {course.shown(files.page)}")
     return 0
 
 

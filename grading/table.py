@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from nbgrader.api import SubmittedAssignment
+
 from grading.course import Course
 
 
@@ -16,23 +18,32 @@ class Mark:
 
 
 def marks_of(course: Course, lab: str, student: str) -> dict[str, Mark]:
-    """A student's marks by exercise, in the lab's order: a seen and a hidden test of one exercise count together."""
+    """A student's marks by exercise, in the lab's order."""
     with course.gradebook() as gradebook:
-        submission = gradebook.find_submission(lab, student)
-        by_hand = {cell.name for notebook in submission.assignment.notebooks for cell in notebook.solution_cells}
-        marks: dict[str, Mark] = {}
-        grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
-        for cell in (cell for notebook in submission.assignment.notebooks for cell in notebook.grade_cells):
-            grade = grades[cell.name]
-            exercise = cell.name.removeprefix("test_").removesuffix("_hidden")
-            before = marks.get(exercise, Mark(0, 0, False, False))
-            marks[exercise] = Mark(
-                before.points + grade.score,
-                before.out_of + grade.max_score,
-                before.waits or grade.needs_manual_grade,
-                cell.name in by_hand,
-            )
+        return marks_in(gradebook.find_submission(lab, student))
+
+
+def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:
+    """The marks by exercise, in the lab's order: a seen and a hidden test of one exercise count together."""
+    by_hand = {cell.name for notebook in submission.assignment.notebooks for cell in notebook.solution_cells}
+    marks: dict[str, Mark] = {}
+    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+    for cell in (cell for notebook in submission.assignment.notebooks for cell in notebook.grade_cells):
+        grade = grades[cell.name]
+        exercise = exercise_of(cell.name)
+        before = marks.get(exercise, Mark(0, 0, False, False))
+        marks[exercise] = Mark(
+            before.points + grade.score,
+            before.out_of + grade.max_score,
+            before.waits or grade.needs_manual_grade,
+            cell.name in by_hand,
+        )
     return marks
+
+
+def exercise_of(cell: str) -> str:
+    """The exercise to which the graded cell of that name belongs."""
+    return cell.removeprefix("test_").removesuffix("_hidden")
 
 
 def table_of_marks(marks: dict[str, dict[str, Mark] | None]) -> str:

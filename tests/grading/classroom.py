@@ -9,9 +9,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 
+from grading.autograding import autograde
+from grading.course import Course
 from grading.sample_class import fill_in
+from helpers.checks.report import RECORD
 
 ROOT = Path(__file__).parents[2]
 LAB = "lab01_masked_softmax"
@@ -23,6 +28,15 @@ def make_course(folder: Path) -> Path:
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     for room in ("solutions", "labs"):
         shutil.copytree(ROOT / room / LAB, folder / room / LAB)
+    return folder
+
+
+def registered_course(folder: Path) -> Path:
+    """A course whose gradebook knows the lab and no student. (Making a gradebook takes nbgrader seconds.)"""
+    make_course(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        autograde(Course.here(), LAB, [])
     return folder
 
 
@@ -56,3 +70,37 @@ def scores(course: Path, student: str) -> dict[str, float]:
     with open_gradebook(course) as gradebook:
         (notebook,) = gradebook.find_submission(LAB, student).notebooks
         return {grade.name: grade.score for grade in notebook.grades}
+
+
+def graded(
+    course: Path,
+    student: str,
+    points: Mapping[str, float | None],
+    outputs: Mapping[str, list[NotebookNode]] | None = None,
+) -> Path:
+    """Put down a submission as graded, without running it: the executed notebook, with these cells' outputs.
+
+    Cells that aren't named have 0 points; None is a written answer that is yet to be marked.
+    """
+    with open_gradebook(course) as gradebook:
+        gradebook.update_or_create_student(student)
+        submission = gradebook.update_or_create_submission(LAB, student)
+        for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
+            grade.auto_score = points.get(grade.name, 0)
+            grade.needs_manual_grade = grade.auto_score is None
+        gradebook.db.commit()
+    notebook = nbformat.read(course / "solutions" / LAB / f"{LAB}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if outputs is not None and name in outputs:
+            cell.outputs = outputs[name]
+    path = course / "classroom" / "autograded" / student / LAB / f"{LAB}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def record(exercise: str, misconception: str | None = None, blank: bool = False, held: int = 0) -> NotebookNode:
+    """The output that a check of 12 properties leaves behind."""
+    found = {"exercise": exercise, "blank": blank, "held": held, "properties": 12, "misconception": misconception}
+    return new_output("display_data", data={"text/plain": "report", "text/html": "report", RECORD: found})

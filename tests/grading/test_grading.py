@@ -9,7 +9,17 @@ from grading.__main__ import main
 from grading.autograding import autograde
 from grading.course import Course, command
 from grading.sample_answers.lab01_masked_softmax import STUDENTS
-from tests.grading.classroom import LAB, SANDBOX, filled_in, hand_in, make_course, open_gradebook, run, scores
+from tests.grading.classroom import (
+    LAB,
+    SANDBOX,
+    filled_in,
+    hand_in,
+    make_course,
+    open_gradebook,
+    registered_course,
+    run,
+    scores,
+)
 
 # What can become of a file on its way, and the sentence that says so.
 BROKEN = {
@@ -26,12 +36,7 @@ RIGHT = STUDENTS["sample-ada"]
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory):
-    """A course whose gradebook knows the lab and no student. (Making a gradebook takes nbgrader seconds.)"""
-    course = make_course(tmp_path_factory.mktemp("registered"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(course)
-        autograde(Course.here(), LAB, [])
-    return course
+    return registered_course(tmp_path_factory.mktemp("registered"))
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""The report on a lab: for the instructor's terminal, for a spreadsheet, for the next lecture."""
+
+import base64
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from nbgrader.plugins import CsvExportPlugin
+
+from grading.course import Course, UserError
+from grading.mistakes import ClassResult, ExerciseResult
+from grading.report_picture import draw
+from grading.table import table_of_marks
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a report lies."""
+
+    marks: Path
+    picture: Path
+    page: Path
+
+
+def as_text(result: ClassResult) -> str:
+    """The table of marks, then each exercise with its mistakes, the most common first."""
+    lines = [table_of_marks(result.marks)]
+    for exercise in result.exercises:
+        lines += ["", f"{exercise.name}: {summary_of(exercise)}"]
+        for mistake in exercise.mistakes:
+            explained = f". {mistake.explanation}" if mistake.explanation else ""
+            lines.append(f"  {mistake.count:>3} × {mistake.title}{explained}")
+    return "\n".join(lines)
+
+
+def summary_of(exercise: ExerciseResult) -> str:
+    """An exercise's numbers as a phrase."""
+    graded = len(exercise.points)
+    parts = [f"{graded} marked" if exercise.by_hand else f"{graded} graded"]
+    if exercise.mean is not None:
+        share = f"full marks {exercise.full / graded:.0%}"
+        parts += [f"mean {exercise.mean:.3g} of {exercise.out_of:g}", share]
+    parts += [f"{exercise.blank} blank"] if exercise.blank else []
+    parts += [f"{exercise.not_tested} could not be tested"] if exercise.not_tested else []
+    parts += [f"{exercise.waiting} to mark"] if exercise.waiting else []
+    return ", ".join(parts)
+
+
+def write(course: Course, result: ClassResult) -> Files:
+    """Write the marks (nbgrader's CSV), the picture and a page with both in words, into classroom/reports/LAB/.
+
+    Neither the picture nor the page names a student.
+
+    Raises:
+        UserError: if the folder can't be written to.
+    """
+    folder = course.classroom / "reports" / result.lab
+    files = Files(folder / "marks.csv", folder / "report.png", folder / "report.html")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draw(result).savefig(files.picture, dpi=150)
+        files.page.write_text(_page(result, files.picture.read_bytes()), encoding="utf-8")
+        with course.gradebook() as gradebook:
+            CsvExportPlugin(to=str(files.marks), assignment=[result.lab]).export(gradebook)
+    except OSError as error:
+        raise UserError(f"The report can't be written to {course.shown(folder)}: {error.strerror}.") from error
+    return files
+
+
+def _page(result: ClassResult, picture: bytes) -> str:
+    """A page that needs nothing else: the picture is in it, and everything that the picture shows is there in words."""
+    image = base64.b64encode(picture).decode()
+    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in _row(each)) for each in result.exercises)
+    return _PAGE.format(
+        lab=escape(result.lab),
+        students=len(result.marks),
+        spread=escape(_spread(result)),
+        image=image,
+        rows="".join(f"<tr>{row}</tr>" for row in rows),
+        mistakes="".join(_mistakes(each) for each in result.exercises if not each.by_hand),
+    )
+
+
+def _row(exercise: ExerciseResult) -> list[str]:
+    graded = len(exercise.points)
+    mean = "–" if exercise.mean is None else f"{exercise.mean:.3g} of {exercise.out_of:g}"
+    full = f"{exercise.full / graded:.0%}" if graded else "–"
+    return [exercise.name, *map(str, (graded, mean, full, exercise.blank, exercise.not_tested, exercise.waiting))]
+
+
+def _spread(result: ClassResult) -> str:
+    totals = sorted(result.totals)
+    middle = (totals[(len(totals) - 1) // 2] + totals[len(totals) // 2]) / 2
+    waiting = f" Written answers still to mark: {result.waiting}." if result.waiting else ""
+    return (
+        f"Points so far, of {result.out_of:g}: from {totals[0]:g} to {totals[-1]:g}, half of them have {middle:g} or more."
+        f"{waiting}"
+    )
+
+
+def _mistakes(exercise: ExerciseResult) -> str:
+    items = "".join(
+        f"<li><strong>{mistake.count} × {escape(mistake.title)}</strong>"
+        f"{f'<br>{escape(mistake.explanation)}' if mistake.explanation else ''}</li>"
+        for mistake in exercise.mistakes
+    )
+    body = f"<ul>{items}</ul>" if items else "<p>Nothing.</p>"
+    return f"<h3>{escape(exercise.name)}</h3>{body}"
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{lab}: the class</title>
+<style>
+body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; background: #fff }}
+img {{ width: 100%; height: auto }}
+table {{ border-collapse: collapse }}
+th, td {{ padding: .3rem .8rem; border-bottom: 1px solid #ccc; text-align: right }}
+th:first-child, td:first-child {{ text-align: left }}
+li {{ margin-bottom: .5rem }}
+</style>
+</head>
+<body>
+<h1>{lab}</h1>
+<p>Submissions: {students}. {spread}</p>
+<img src="data:image/png;base64,{image}" alt="Left, a histogram of the points. {spread} Right, bars: how many students
+made which mistake. The same numbers stand below in words.">
+<h2>Exercise by exercise</h2>
+<table>
+<tr><th>exercise</th><th>graded</th><th>mean</th><th>full marks</th><th>blank</th><th>could not be tested</th>
+<th>to mark</th></tr>
+{rows}
+</table>
+<h2>What they got wrong</h2>
+{mistakes}
+</body>
+</html>
+"""
