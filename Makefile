@@ -13,7 +13,7 @@ lab: environment ## open the course in JupyterLab (the first time: install it)
 	@$(RUN) python -m jupyterlab --config=jupyter_lab_config.py
 
 test: development-environment ## run every test
-	@$(RUN) python -m pytest tests --nbval notebooks
+	@$(RUN) python -m pytest --numprocesses=auto --maxprocesses=4 tests --nbval notebooks
 
 labs: environment ## write the students' copies in labs/ anew from solutions/
 	@ls solutions | $(RUN) xargs -n 1 python -m nbgrader generate_assignment --force --no-db
