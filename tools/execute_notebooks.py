@@ -2,11 +2,25 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.output_widget import OutputWidget
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class QuietOutputWidget(OutputWidget):
+    """Takes what a slider draws, and doesn't tell the kernel.
+
+    nbclient's own answers on the channel on which it waits for the kernel, and may then wait for ever: a message that
+    arrives while it sends is not noticed.
+    """
+
+    def send(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
 
 for path in map(Path, sys.argv[1:]):
     print(path, flush=True)
@@ -15,6 +29,7 @@ for path in map(Path, sys.argv[1:]):
     # A progress bar's refreshes are kept as they end up on the screen, not one after the other.
     where = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, record_timing=False, coalesce_streams=True, resources=where)
+    client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": QuietOutputWidget}}
     client.execute()
     notebook.metadata.pop("widgets", None)
     # Without a kernel a stored widget is an error message; the notebook has a still picture for that reader.

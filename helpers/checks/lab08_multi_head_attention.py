@@ -67,6 +67,11 @@ def _once(right: Callable) -> Callable:
     return remembering
 
 
+def _copying(remembering: Callable) -> Callable:
+    # A caller that writes into what it got must not change what is remembered: the next report would be another.
+    return lambda *args: remembering(*args).clone()
+
+
 def _overwriting(position: int) -> Callable[[Callable], Callable]:
     def change(right: Callable) -> Callable:
         def overwriting(*args):
@@ -616,7 +621,7 @@ CAUSAL_MASK = Exercise(
             "Each query has a row of its own: (length, length).",
             (lambda length: _ones(length)[0],),
         ),
-        _answers_from_memory(_once(lambda length: _ones(length).tril())),
+        _answers_from_memory(_copying(_once(lambda length: _ones(length).tril()))),
         NOTHING_RETURNED,
     ),
 )

@@ -341,13 +341,13 @@ def right_for_two_keys_only(weights):
     return product * (2 * eye - 1)
 
 
-@wrong("softmax_jacobian", named=None)
+@wrong("softmax_jacobian", named="zero-weight-nan")
 def one_divided_by_nothing(weights):
     """Divides each weight by itself on the way: NaN where it is 0."""
     return diagonal_minus_outer(weights * weights / weights)
 
 
-@wrong("softmax_jacobian", named=None)
+@wrong("softmax_jacobian", named="one-vector-only")
 def all_pairs_of_the_batch(weights):
     return torch.diag_embed(weights) - torch.tensordot(weights, weights, dims=0).squeeze()
 
@@ -473,12 +473,12 @@ def a_tensor(d, trials, generator):
     return (q * k).sum(-1).var()
 
 
-@wrong("score_variance", named=None)
+@wrong("score_variance", named="ignores-generator")
 def known_without_drawing(d, trials, generator):
     return float(d)
 
 
-@wrong("score_variance", named=None)
+@wrong("score_variance", named="ignores-generator")
 def same_draw_as_last_time(d, trials, generator):
     """Puts the generator back, so that a second call draws the same."""
     state = generator.get_state()
@@ -874,7 +874,7 @@ def values_not_a_mean(queries, keys, values, valid_lens=None):
     return output / keys.shape[1], weights
 
 
-@wrong("scaled_dot_product_attention", named=None)
+@wrong("scaled_dot_product_attention", named="detached-gradient")
 def values_lose_their_gradient(queries, keys, values, valid_lens=None):
     return step_by_step(queries, keys, values.detach(), valid_lens)
 
