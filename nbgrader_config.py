@@ -10,7 +10,6 @@ from nbgrader.preprocessors import (
     ClearHiddenTests,
     ClearMarkScheme,
     ClearOutput,
-    GetGrades,
     IgnorePattern,
     LimitOutput,
     OverwriteCells,
@@ -60,5 +59,10 @@ c.ExecuteApart.results = str(ROOT / "classroom" / "results")
 # it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)
 c.ClearMarkScheme.enforce_metadata = False
 # The students' feedback shows neither the rubric nor the hidden tests.
-c.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, ClearMarkScheme, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.preprocessors = [
+    "grading.feedback.GetMarks",
+    ClearHiddenTests,
+    ClearMarkScheme,
+    CSSHTMLHeaderPreprocessor,
+]
 c.KernelManager.transport_encryption = "auto"  # without it each kernel prints a warning to the instructor's terminal

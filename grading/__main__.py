@@ -1,4 +1,4 @@
-"""The command line: python -m grading autograde LAB, sample-class, mark LAB STUDENT CELL POINTS, report LAB."""
+"""The command line: python -m grading autograde LAB, mark LAB STUDENT CELL POINTS, feedback LAB, report LAB, sample-class."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from grading.autograding import Ways, autograde
 from grading.course import Course, UserError, command
+from grading.feedback import graded_students, page_path, write_pages
 from grading.marking import mark
 from grading.sample_class import hand_in, labs_with_a_sample
 from grading.submissions import find_submissions
@@ -67,8 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_db(marking)
     marking.set_defaults(run=_mark)
 
+    feedback = commands.add_parser("feedback", help="write a page for each student: marks, messages, comments")
+    feedback.add_argument("lab", metavar="LAB", nargs="?")
+    feedback.add_argument("--student", metavar="NAME", help="only this student's page")
+    _add_db(feedback)
+    feedback.set_defaults(run=_feedback)
+
     reporting = commands.add_parser("report", help="how the class did in a lab, and what it got wrong")
     reporting.add_argument("lab", metavar="LAB", nargs="?")
+    _add_db(reporting)
     reporting.set_defaults(run=_report)
     return parser
 
@@ -118,7 +126,9 @@ def _show(course: Course, lab: str, marks: dict[str, dict[str, Mark] | None]) ->
         print(f"Written answers to mark: {len(waiting)}, in the Formgrader of JupyterLab or one by one:")
         print(f"  {command('grading', 'mark', lab, *waiting[0], 'POINTS', '--comment', 'WHY')}")
     print("Feedback for the students, in HTML (again after marking):")
-    print(f"  {command('nbgrader', 'generate_feedback', '--force', lab)}")
+    print(f"  {command('grading', 'feedback', lab)}")
+    print("What the class got wrong, for your next lecture:")
+    print(f"  {command('grading', 'report', lab)}")
     print("All marks as a table for a spreadsheet:")
     print(f"  {command('nbgrader', 'export', '--to', course.shown(course.classroom / 'grades.csv'))}", flush=True)
 
@@ -137,6 +147,30 @@ def _mark(course: Course, arguments: argparse.Namespace) -> int:
     total, out_of = mark(course, lab, student, cell, points, arguments.comment)
     print(f"{student}: {points:g} for {cell}, {total:g} of {out_of:g} in all.")
     return 0
+
+
+def _feedback(course: Course, arguments: argparse.Namespace) -> int:
+    lab = course.find_lab(arguments.lab)
+    waiting = graded_students(course, lab)
+    left_out = [student for student in find_submissions(course.submitted, lab) if student not in waiting]
+    if arguments.student:
+        if arguments.student not in waiting:
+            raise UserError(
+                f"{arguments.student!r} has no graded submission of {lab}; the students who have are: {', '.join(waiting)}."
+            )
+        waiting, left_out = {arguments.student: waiting[arguments.student]}, []
+    faults = {student: fault for student, fault in write_pages(course, lab, list(waiting)) if fault is not None}
+    written = [student for student in waiting if student not in faults]
+    if written:
+        place = course.shown(page_path(course, lab, written[0] if len(written) == 1 else "STUDENT"))
+        print(f"Pages written: {len(written)}, {place}")
+    if to_mark := sum(waiting[student] for student in written):
+        print(f"Written answers still to mark: {to_mark}, shown as 0 points. Run this again when you have marked them.")
+    for student, fault in faults.items():
+        _complain(f"{student} has no page: {fault}.", NOT_ALL_GRADED)
+    for student in left_out:
+        _complain(f"{student} has no page: the submission was not graded.", NOT_ALL_GRADED)
+    return NOT_ALL_GRADED if faults or left_out else 0
 
 
 def _report(course: Course, arguments: argparse.Namespace) -> int:

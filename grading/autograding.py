@@ -1,13 +1,11 @@
 """Grading a lab's submissions: run side by side, recorded by nbgrader one after the other, none stopping the rest."""
 
-import logging
 import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 import sqlalchemy
@@ -20,6 +18,7 @@ from tqdm import tqdm
 
 from grading.course import Course, UserError
 from grading.jobs import Workers, fit
+from grading.logs import Reason, logging_to
 from grading.rebuilding import rebuilt
 from grading.recording import Recorded, in_one_transaction, recorded, state
 from grading.results import Results, key
@@ -57,7 +56,7 @@ def autograde(course: Course, lab: str, students: list[str], ways: Ways = Ways()
     if ways.scheduler is None:
         fit(ways.sandbox)
     faults: dict[str, str | None] = {}
-    with _alone(course), _logging_to(course.classroom / "autograde.log") as reason:
+    with _alone(course), logging_to(course.classroom / "autograde.log") as reason:
         graded_cells = register(course, lab, reason)
         with (
             Workers(ways.sandbox, ways.scheduler, ways.workers, len(students)) as workers,
@@ -72,7 +71,7 @@ def autograde(course: Course, lab: str, students: list[str], ways: Ways = Ways()
 class _Grading:
     """The grading of one lab."""
 
-    def __init__(self, course: Course, lab: str, graded_cells: list[str], reason: "_Reason"):
+    def __init__(self, course: Course, lab: str, graded_cells: list[str], reason: Reason):
         self._course, self._lab, self._graded_cells, self._reason = course, lab, graded_cells, reason
         self._source = nbformat.read(course.solutions / lab / f"{lab}.ipynb", as_version=4)
         self._results = Results(course.results)
@@ -158,7 +157,7 @@ class _Grading:
         return None
 
 
-def register(course: Course, lab: str, reason: "_Reason") -> list[str]:
+def register(course: Course, lab: str, reason: Reason) -> list[str]:
     """Tell the gradebook what the lab's cells are and what they are worth; the names of those that carry points.
 
     The student's copy that nbgrader makes on this occasion is thrown away: grading leaves labs/ as it is.
@@ -184,37 +183,3 @@ def _alone(course: Course) -> Iterator[None]:
             yield
     except Timeout as error:
         raise UserError("Another grading of this class is under way: wait until it ends, or stop it.") from error
-
-
-class _Reason(logging.Handler):
-    """Keeps what the first traceback in the log ends with: nbgrader's own exceptions don't give the reason."""
-
-    text = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        if message.startswith("Traceback") and not self.text:
-            self.text = message.rstrip().splitlines()[-1]
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[_Reason]:
-    """Send what nbgrader, the kernels' clients and Python's warnings say to a file, and nothing to the screen."""
-    reason = _Reason()
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    loggers = [logging.getLogger("traitlets"), logging.getLogger("py.warnings")]
-    logging.captureWarnings(True)
-    for logger in loggers:
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.addHandler(to_file)
-        logger.addHandler(reason)
-    try:
-        yield reason
-    finally:
-        logging.captureWarnings(False)
-        for logger in loggers:
-            logger.removeHandler(to_file)
-            logger.removeHandler(reason)
-        to_file.close()
