@@ -17,6 +17,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -34,6 +35,7 @@ CHINESE_FONT = Path(__file__).with_name("fonts") / "NotoSansCJKsc-subset.otf"
 HEATMAP = "Blues"  # one hue from white to dark: reads the same in grey and for every kind of sight
 GRID = "#DDDDDD"
 
+_MARGIN = 0.1  # inches: on a dark page a picture is a white card, whose words mustn't touch its edge
 _STYLE = {
     "figure.dpi": 80,
     "savefig.dpi": 120,
@@ -57,7 +59,7 @@ def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.0, 
     Further keyword arguments (`sharey`, `width_ratios`, …) go to `Figure.subplots`.
     """
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
         return figure, figure.subplots(rows, columns, **kwargs)
 
 

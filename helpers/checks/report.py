@@ -84,29 +84,31 @@ class Report:
         """The report as plain text."""
         if is_blank(self.findings):
             return self._blank
+        properties = [f"  {_mark(each)} {each.property.text}{because}" for each, because in self._reasons]
         lines = [self._heading]
-        lines += [f"  {_mark(each)} {each.property.text}{because}" for each, because in self._reasons]
-        for title, body in self._sections:
-            lines += ["", title, *("  " + line for line in body.splitlines())]
+        for title, body in self._mistake:
+            lines += ["", title, *_indented(body), ""]
+        lines += properties
+        for title, body in self._evidence:
+            lines += ["", title, *_indented(body)]
         return "\n".join(lines)
 
     @cached_property
     def html(self) -> str:
         """The report as HTML, with everything that comes from the answer escaped."""
         if is_blank(self.findings):
-            return f"<p>{_rich(self._blank)}</p>"
+            return _card(_BLUE, _rich(self._blank))
+        heading = f"<strong>{escape(self._heading)}</strong>"
         rows = "".join(
-            f'<li style="margin:.15em 0"><span style="{_COLOUR[each.problem is None]};font-weight:bold">{_mark(each)}'
-            f"</span> {_rich(each.property.text)}{escape(because)}</li>"
+            f'<li style="{_ROW}">{_badge(each)}{_rich(each.property.text)}{escape(because)}</li>'
             for each, because in self._reasons
         )
-        sections = "".join(
-            f'<div style="margin-top:.6em;padding:.4em .8em;border-left:3px solid #0072B2">'
-            f"<strong>{escape(title)}</strong>{_body(title, body)}</div>"
-            for title, body in self._sections
+        mistake = "".join(_panel(_AMBER, title, f"<div>{_rich(body)}</div>") for title, body in self._mistake)
+        evidence = "".join(
+            _panel(_GREY, title, f'<pre style="{_EXACTLY}">{escape(body)}</pre>') for title, body in self._evidence
         )
-        heading = f'<div style="font-weight:bold">{escape(self._heading)}</div>'
-        return f'{heading}<ul style="list-style:none;padding-left:.5em;margin:.3em 0">{rows}</ul>{sections}'
+        properties = f'<ul style="{_LIST}">{rows}</ul>'
+        return _card(_VERMILION if self.failures else _GREEN, heading + mistake + properties + evidence)
 
     @property
     def _blank(self) -> str:
@@ -140,15 +142,21 @@ class Report:
         return reasons
 
     @property
-    def _sections(self) -> list[tuple[str, str]]:
+    def _mistake(self) -> list[tuple[str, str]]:
+        """The misconception, if there is one: its title and its explanation."""
+        if self.misconception is None:
+            return []
+        title = f"It looks like this mistake: {self.misconception.title} [{self.misconception.id}]"
+        return [(title, self.misconception.explanation)]
+
+    @property
+    def _evidence(self) -> list[tuple[str, str]]:
+        """What the answer did, under titles: the smallest example that fails, and what was printed."""
         sections = []
-        if self.misconception:
-            title = f"It looks like this mistake: {self.misconception.title} [{self.misconception.id}]"
-            sections.append((title, self.misconception.explanation))
         if self.failures:
-            sections.append((_EXAMPLE, self._example(self.failures[0])))
+            sections.append(("The smallest example that fails", self._example(self.failures[0])))
         if self.written:
-            sections.append((_WRITTEN, _shorten(self.written.rstrip())))
+            sections.append(("While it was checked, your answer printed", _shorten(self.written.rstrip())))
         return sections
 
     def _example(self, failure: Finding) -> str:
@@ -162,10 +170,35 @@ class Report:
         return "\n".join(parts)
 
 
-_EXAMPLE = "The smallest example that fails"
-_WRITTEN = "While it was checked, your answer printed"
-# Okabe and Ito's green and vermilion: told apart by colour-blind readers, legible on white and on black.
-_COLOUR = {True: "color:#009E73", False: "color:#D55E00"}
+# The HTML's colours stand on a light page and on a dark one. Text keeps the page's colour, on tints that let the page
+# through; only the marks bring both colours, white on a darker green and vermilion than Okabe and Ito's, which white
+# would be hard to read on. The styles are all inline, and are such as pages that clean HTML leave alone.
+_GREEN, _VERMILION, _BLUE = "#007A5A", "#B84A00", "#2A7ABF"
+_AMBER, _GREY = "rgba(230, 159, 0, 0.16)", "rgba(128, 128, 128, 0.12)"
+_LIST = "list-style: none; margin: 0; padding: 0"
+_ROW = "margin: 5px 0; padding-left: 26px; text-indent: -26px"  # a long line goes on beside its mark, not under it
+_MARK = (
+    "color: #FFFFFF; border-radius: 9px; display: inline-block; width: 18px; height: 18px; margin-right: 8px; "
+    "text-indent: 0; text-align: center; line-height: 18px; font-size: 12px; font-weight: bold; vertical-align: 1px"
+)
+_EXACTLY = (
+    "margin: 0; padding: 0; border: 0; color: inherit; background-color: transparent; white-space: pre-wrap; "
+    "font-size: 13px; line-height: 1.4"
+)
+
+
+def _card(colour: str, content: str) -> str:
+    return f'<div style="border-left: 4px solid {colour}; margin: 4px 0 8px; padding: 4px 0 4px 14px">{content}</div>'
+
+
+def _panel(tint: str, title: str, content: str) -> str:
+    style = f"background-color: {tint}; border-radius: 4px; margin: 8px 0; padding: 8px 12px"
+    return f'<div style="{style}"><div style="margin: 0 0 4px"><strong>{escape(title)}</strong></div>{content}</div>'
+
+
+def _badge(finding: Finding) -> str:
+    colour = _GREEN if finding.problem is None else _VERMILION
+    return f'<span style="background-color: {colour}; {_MARK}">{_mark(finding)}</span>'
 
 
 def _mark(finding: Finding) -> str:
@@ -188,10 +221,8 @@ def _where(error: Exception | None) -> str:
     return f" (in line {first.lineno}: {first.line})" if first is not None else ""
 
 
-def _body(title: str, body: str) -> str:
-    if title in (_EXAMPLE, _WRITTEN):
-        return f'<pre style="margin:.3em 0 0">{escape(body)}</pre>'
-    return f'<p style="margin:.3em 0 0">{_rich(body)}</p>'
+def _indented(text: str) -> list[str]:
+    return ["  " + line for line in text.splitlines()]
 
 
 def _rich(text: str) -> str:
