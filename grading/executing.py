@@ -12,36 +12,54 @@ import nbformat
 import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from nbclient.exceptions import DeadKernelError
+from jupyter_client.session import Session
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_locked, is_solution
-from traitlets import Bool, Unicode
+from traitlets import Bool, Dict, Integer, TraitError, Unicode, validate
 
 from grading.border.examiner import Examiner
 from grading.border.testing import TestCells, not_run
 from grading.border.wire import Channel
 from grading.results import Results, key
-from grading.sandbox import Limits, require_bubblewrap, watched
+from grading.sandbox import Limits, kill, require_bubblewrap, watched
 
-_SECONDS_A_TEST = 60
+
+class CountingSession(Session):
+    """Counts what a kernel sends, and reads no more of it than that."""
+
+    most = Integer()
+    received = Integer()
+
+    def deserialize(self, msg_list: list, content: bool = True, copy: bool = True) -> dict[str, Any]:
+        self.received += sum(map(len, msg_list))
+        if self.received > self.most:
+            # A message about nothing, which nbclient passes over until the watch has ended the kernel.
+            return {"header": {}, "parent_header": {}, "metadata": {}, "content": {}, "msg_type": ""}
+        return super().deserialize(msg_list, content, copy)
 
 
 class SandboxKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels run in the sandbox, in `folder`, and are spoken to over sockets in there."""
+    """A kernel manager whose kernels run in the sandbox, and are spoken to over sockets in `folder`."""
 
-    folder = Unicode()
-
-    def __init__(self, folder: Path, sandbox: bool, **kwargs: Any):
-        super().__init__(transport="ipc", ip=str(folder / "k"), connection_file=str(folder / "kernel.json"), **kwargs)
-        self.folder = str(folder)
+    def __init__(self, folder: Path, sandbox: bool, limits: Limits, **kwargs: Any):
+        super().__init__(
+            transport="ipc",
+            ip=str(folder / "k"),
+            connection_file=str(folder / "kernel.json"),
+            session=CountingSession(most=limits.output),
+            **kwargs,
+        )
+        self.limits = limits
         self._provisioner = "attention-by-hand-sandbox" if sandbox else "attention-by-hand-unprotected"
 
     @property
     def kernel_spec(self) -> KernelSpec:
         provisioner = {"kernel_provisioner": {"provisioner_name": self._provisioner}}
         return KernelSpec(
-            argv=["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            argv=["python", "-m", "grading.border.kernel", "-f", "{connection_file}"],
             display_name="sandbox",
             language="python",
             interrupt_mode="message",  # a signal doesn't reach into the sandbox
@@ -57,6 +75,19 @@ class ExecuteApart(Execute):
     )
 
     results = Unicode(help="The folder in which results are kept; none are where this is empty.").tag(config=True)
+
+    limits = Dict(
+        key_trait=Unicode(),
+        value_trait=Integer(min=1),
+        help="What a submission may use, where that isn't the default: see `Limits` in grading/sandbox.py.",
+    ).tag(config=True)
+
+    @validate("limits")
+    def _known_limits(self, proposal: Any) -> dict[str, int]:
+        unknown = proposal.value.keys() - vars(Limits()).keys()
+        if unknown:
+            raise TraitError(f"There is no limit called {min(unknown)!r}; there are: {', '.join(vars(Limits()))}.")
+        return proposal.value
 
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
         if not self.results:
@@ -76,23 +107,25 @@ class ExecuteApart(Execute):
     def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         if self.sandbox:
             require_bubblewrap()
+        self._limits = Limits(**self.limits)
+        self.timeout = self._limits.seconds_a_cell
+        reason = f"it took more than {self.timeout} seconds, and was interrupted"
+        self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         self._tests = TestCells(_trusted_sources(nb))
         self._gone: str | None = None
         with tempfile.TemporaryDirectory(prefix="abh-") as name:
             self._folder = Path(name)
             (self._folder / "work").mkdir()
             resources.setdefault("metadata", {})["path"] = name
-            return Execute.preprocess(
-                self, nb, resources, km=SandboxKernelManager(self._folder, self.sandbox, parent=self)
-            )
+            kernels = SandboxKernelManager(self._folder, self.sandbox, self._limits, parent=self)
+            return Execute.preprocess(self, nb, resources, km=kernels)
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
-        with (
-            super().setup_kernel(**kwargs),
-            watched(psutil.Process(self.km.provisioner.pid), Limits()) as self._excesses,
-        ):
-            yield
+        with super().setup_kernel(**kwargs):
+            self._process = psutil.Process(self.km.provisioner.pid)
+            with watched(self._process, self._limits, lambda: self.kc.session.received) as self._excesses:
+                yield
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
         if cell.cell_type != "code":
@@ -104,16 +137,25 @@ class ExecuteApart(Execute):
             try:
                 super().preprocess_cell(cell, resources, index)
             except DeadKernelError:
-                self._gone = "the process that runs the student's code has ended" + "".join(
-                    f": {reason}" for reason in self._excesses
-                )
+                cell.outputs += self._given_up("it has ended")
+            except CellTimeoutError:
+                cell.outputs += self._given_up("it couldn't be interrupted")
+            except Exception as error:  # a kernel that isn't ipykernel any more: messages of no known form
+                cell.outputs += self._given_up(f"it sent what makes no sense ({type(error).__name__})")
         return cell, resources
+
+    def _given_up(self, reason: str) -> list[NotebookNode]:
+        """End the student's process for good: the outputs that say so. Where a limit was the reason, they name that."""
+        kill(self._process)
+        self._gone = f"no more of the student's code is run: {(self._excesses or [reason])[0]}"
+        return not_run(self._gone)
 
     def _test(self, cell: NotebookNode) -> list[NotebookNode]:
         place = self._folder / "border"
         place.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(place))
+            place.chmod(0o777)  # the sandbox may be another user's; nobody else can look into the folder
             listener.listen(1)
             listener.settimeout(10)
             call = f"__import__('grading.border.candidate').border.candidate.connect({str(place)!r}, globals())"
@@ -121,11 +163,16 @@ class ExecuteApart(Execute):
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
-                return not_run("the process that runs the student's code doesn't answer")
+                return self._given_up("it doesn't answer")
             with connection:
-                examiner = Examiner(Channel(connection), time.monotonic() + _SECONDS_A_TEST)
+                deadline = time.monotonic() + self._limits.seconds_a_cell
+                examiner = Examiner(Channel(connection), deadline)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
+        if not self._process.is_running():
+            return outputs + self._given_up("it has ended")
+        if time.monotonic() > deadline:
+            run_sync(self.km.interrupt_kernel)()
         return outputs
 
 

@@ -6,45 +6,64 @@ solutions, hidden tests, other submissions, the gradebook, the home directory an
 
 import contextlib
 import os
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 from jupyter_client.provisioning import LocalProvisioner
 
+from grading.system_calls import filter_program
+
 ROOT = Path(__file__).parents[1]
+WORK = "/tmp/work"  # the student's working directory, as the sandbox sees it
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives")
 _COURSE = ("helpers", "grading/__init__.py", "grading/border")
+_ROOM = ("/tmp", "/dev/shm")  # where the sandbox can write
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use: bytes, seconds, processes."""
+    """What a submission may use. (An honest run of any lab takes under 15 seconds and a quarter of the memory.)"""
 
-    memory: int = 3 * 2**30
-    cpu_seconds: int = 300
+    memory: int = 2 * 2**30  # bytes, of all its processes
+    cpu_seconds: int = 180  # of all its processes
     seconds: int = 600
-    processes: int = 32
+    seconds_a_cell: int = 60  # then the cell is interrupted, and the next one has its turn
+    processes: int = 64  # and threads
+    output: int = 20 * 2**20  # bytes of all that it prints and shows
+    room: int = 200 * 2**20  # bytes in /tmp and in /dev/shm, each
+    files: int = 20_000  # in each
     file_size: int = 100 * 2**20
-    scratch: int = 200 * 2**20  # of /tmp and of the folder it works in, each
 
 
 class NoSandbox(Exception):
     """bubblewrap isn't there, or can't work here. The message says what to do."""
 
 
-def require_bubblewrap() -> str:
-    """The path of a bubblewrap that works.
+@dataclass(frozen=True)
+class Bubblewrap:
+    """A bubblewrap that works here, and whether it can give students' code a user of its own: only root can."""
+
+    path: str
+    own_user: bool
+
+
+@cache
+def require_bubblewrap() -> Bubblewrap:
+    """The bubblewrap of this machine, tried out.
 
     Raises:
-        NoSandbox: if there is none.
+        NoSandbox: if there is none, or it can't work here.
     """
     path = shutil.which("bwrap")
     if path is None:
@@ -52,22 +71,49 @@ def require_bubblewrap() -> str:
             "Students' code is run with bubblewrap, which isn't installed here: on Debian or Ubuntu `apt install bubblewrap`"
             "; on macOS and Windows grade in a Linux container. `--no-sandbox` runs it unprotected, with your rights."
         )
-    return path
+    for own_user in (True, False) if os.geteuid() == 0 else (False,):
+        found = Bubblewrap(path, own_user)
+        words = [sys.executable, "-c", "import helpers, ipykernel._version"]
+        trial = subprocess.run(command(found, words, Limits(), a_user()), capture_output=True, text=True)
+        if trial.returncode == 0:
+            return found
+    raise NoSandbox(
+        "Students' code is run with bubblewrap, which is installed but can't make a sandbox here "
+        f"({(trial.stderr.strip().splitlines() or ['it says nothing'])[-1]}): this machine or container forbids user "
+        "namespaces, and docs/grading.md says how to allow them. `--no-sandbox` runs it unprotected, with your rights."
+    )
 
 
-def command(bubblewrap: str, words: list[str], folder: Path, limits: Limits) -> list[str]:
-    """The command line that runs `words` in the sandbox; of what lies elsewhere only `folder` can be written."""
+def a_user() -> int:
+    """A number that no user of the machine has: not even two sandboxes share one, nor a limit on processes."""
+    return random.SystemRandom().randrange(2**30, 2**31 - 1)
+
+
+def command(bubblewrap: Bubblewrap, words: list[str], limits: Limits, user: int, *options: str) -> list[str]:
+    """The command line that runs `words` in the sandbox; `options` are further ones of bubblewrap's.
+
+    Linux limits the processes of a user, but not of root. So root's sandbox is entered as `user`; anyone else's is a
+    user namespace, in which processes are counted apart.
+    """
     prefixes = dict.fromkeys(str(Path(each).resolve()) for each in (sys.base_prefix, sys.prefix))
     readable = [*_SYSTEM, *prefixes, *(str(ROOT / each) for each in _COURSE)]
-    line = [bubblewrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.scratch), "--tmpfs", "/tmp"]
-    line += ["--size", str(limits.scratch), "--tmpfs", "/dev/shm"]
+    line = [bubblewrap.path, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    if bubblewrap.own_user:
+        line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        line += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        line += ["--unshare-all", "--unshare-user"]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    for place in _ROOM:
+        line += ["--perms", "1777", "--size", str(limits.room), "--tmpfs", place]
+    line += ["--perms", "1777", "--dir", WORK]
     for path in readable:
         line += ["--ro-bind-try", path, path]
-    line += ["--bind", str(folder), str(folder), "--remount-ro", "/", "--chdir", str(folder / "work")]
+    line += [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     environment = {
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/bin", "/bin"]),
         "HOME": "/tmp",
+        "USER": "student",
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -77,50 +123,97 @@ def command(bubblewrap: str, words: list[str], folder: Path, limits: Limits) -> 
     }
     for name, value in environment.items():
         line += ["--setenv", name, value]
-    line += ["--", "prlimit", f"--data={limits.memory}", f"--cpu={limits.cpu_seconds}", f"--fsize={limits.file_size}"]
-    return [*line, f"--nproc={limits.processes}", "--core=0", "--nofile=256", "--", *words]
+    line.append("--")
+    if bubblewrap.own_user:
+        line += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all", "--"]
+    # Twice as many as the watch below allows: that ends the whole, and this holds until the watch looks again.
+    line += ["prlimit", f"--data={limits.memory}", f"--fsize={limits.file_size}", f"--nproc={2 * limits.processes}"]
+    return [*line, "--core=0", "--nofile=256", "--", *words]
 
 
 class UnprotectedProvisioner(LocalProvisioner):
-    """Starts a kernel as Jupyter does, but for what it writes past Jupyter: that isn't shown in the terminal."""
+    """Starts a kernel on sockets that are made here, in the connection file's folder, and are open when it starts.
+
+    What it writes past Jupyter isn't shown in the terminal.
+    """
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
+        self._open: list[int] = []
+        self._folder = Path(self.parent.connection_file).parent
+        listeners = {port: self._listener(f"{self.parent.ip}-{port}") for port in self.parent.ports}
+        kwargs["cmd"] = [*kwargs["cmd"], ",".join(f"{port}={number}" for port, number in listeners.items())]
         kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
-        kwargs["cwd"] = str(Path(self.parent.connection_file).parent / "work")
+        kwargs["cwd"] = str(self._folder / "work")
         kwargs["env"] = kwargs.get("env", dict(os.environ)) | {"PYTHONPATH": str(ROOT)}
+        kwargs["pass_fds"] = self._open
         return kwargs
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        try:
+            return await super().launch_kernel(cmd, **kwargs)
+        finally:
+            for each in self._open:
+                os.close(each)
+
+    def _listener(self, path: str) -> int:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(path)
+            listener.listen()
+            self._open.append(listener.detach())
+        return self._open[-1]
 
 
 class SandboxProvisioner(UnprotectedProvisioner):
-    """Starts a kernel in the sandbox, and sees to it that nothing of it outlives its job.
-
-    The connection file and the sockets lie in one folder, which is the folder that the sandbox may write to.
-    """
-
-    limits = Limits()
+    """Starts a kernel in the sandbox. The folder of its sockets can be seen in there, and not be written to."""
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
-        folder = Path(self.parent.connection_file).parent
-        kwargs["cmd"] = command(require_bubblewrap(), kwargs["cmd"], folder, self.limits)
-        kwargs["cwd"] = str(folder)
+        bubblewrap, user = require_bubblewrap(), a_user()
+        options = ["--ro-bind", str(self._folder), str(self._folder)]
+        program = filter_program()
+        if program is not None:
+            options += ["--seccomp", str(self._readable(program))]
+        if bubblewrap.own_user:
+            for path in (self._folder, *self._folder.iterdir()):
+                os.chown(path, user, -1)
+        kwargs["cmd"] = command(bubblewrap, kwargs["cmd"], self.parent.limits, user, *options)
+        kwargs["cwd"] = str(self._folder)
         return kwargs
+
+    def _readable(self, content: bytes) -> int:
+        reading, writing = os.pipe()
+        os.write(writing, content)
+        os.close(writing)
+        self._open.append(reading)
+        return reading
 
 
 @contextlib.contextmanager
-def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
-    """Kill a process with all its children when they are too many, too large or too slow; the list then says which.
+def watched(process: psutil.Process, limits: Limits, received: Callable[[], int]) -> Iterator[list[str]]:
+    """End a process with all that it started when it uses too much of anything; the list then says of what.
 
-    Limits on a process don't hold its children together, and root isn't held to a number of processes at all.
+    Limits on a process don't hold its children together, some memory isn't counted in any, and what it sends piles up
+    here. `received` tells how many bytes have been read of that.
     """
     reasons: list[str] = []
     over = threading.Event()
+    end = time.monotonic() + limits.seconds
+    here = psutil.Process()
+    most_here = here.memory_info().rss + limits.memory
+
+    def excess() -> str | None:
+        if time.monotonic() > end:
+            return f"it took more than {limits.seconds} seconds"
+        if received() > limits.output:
+            return f"it printed and showed more than {_size(limits.output)}"
+        if here.memory_info().rss > most_here:
+            return f"it sent more than {_size(limits.memory)}"
+        return _excess_of(family(process), limits)
 
     def watch() -> None:
-        end = time.monotonic() + limits.seconds
         while not over.wait(0.1):
-            reason = _excess(process, limits) or ("it took too long" if time.monotonic() > end else None)
+            reason = excess()
             if reason:
                 reasons.append(reason)
                 kill(process)
@@ -137,22 +230,65 @@ def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
 
 
 def kill(process: psutil.Process) -> None:
-    """End a process; bubblewrap's end is that of everything in the sandbox."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for child in [*process.children(recursive=True), process]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+    """End a process and all that it started, and wait until they are gone; with bubblewrap, all in the sandbox ends."""
+    everyone = family(process)
+    for each in reversed(everyone):
+        with contextlib.suppress(psutil.Error):
+            each.kill()
+    psutil.wait_procs(everyone, timeout=10)
 
 
-def _excess(process: psutil.Process, limits: Limits) -> str | None:
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return None
-    if len(family) > limits.processes:
-        return f"it started more than {limits.processes} processes"
-    memory = 0
-    for each in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """The process, its children, and theirs, as far as they still are."""
+    found, new = [], [process]
+    while new:
+        found += new
+        new = [child for each in new for child in _children(each)]
+    return found
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    lists = list(Path(f"/proc/{process.pid}/task").glob("*/children"))
+    if not lists:  # psutil looks through all processes of the machine; Linux mostly keeps a list
+        with contextlib.suppress(psutil.Error):
+            return process.children()
+    children = []
+    for each in lists:
+        with contextlib.suppress(OSError, psutil.Error):
+            children += [psutil.Process(int(number)) for number in each.read_text().split()]
+    return children
+
+
+def _excess_of(processes: list[psutil.Process], limits: Limits) -> str | None:
+    memory = threads = seconds = 0
+    for each in processes:
+        with contextlib.suppress(psutil.Error), each.oneshot():
             memory += each.memory_info().rss
-    return f"it used more than {limits.memory / 2**30:.0f} GB of memory" if memory > limits.memory else None
+            threads += each.num_threads()
+            seconds += sum(each.cpu_times()[:4])  # with those of children that have ended
+    if threads > limits.processes:
+        return f"it started more than {limits.processes} processes and threads"
+    if memory > limits.memory and sum(map(_own_memory, processes)) > limits.memory:
+        return f"it used more than {_size(limits.memory)} of memory"
+    if seconds > limits.cpu_seconds:
+        return f"it used more than {limits.cpu_seconds} seconds of processor time"
+    root = f"/proc/{processes[-1].pid}/root"
+    with contextlib.suppress(OSError):  # it has ended, or this isn't Linux
+        spaces = [os.statvfs(root + room) for room in _ROOM] if not os.path.samefile(root, "/") else []
+        if any(space.f_files - space.f_ffree > limits.files for space in spaces):
+            return f"it made more than {limits.files} files"
+    return None
+
+
+def _own_memory(process: psutil.Process) -> int:
+    """Its share of the memory: what several processes have in common counts once. (That takes longer to find out.)"""
+    with contextlib.suppress(psutil.Error):
+        try:
+            return process.memory_full_info().pss
+        except psutil.AccessDenied:
+            return process.memory_info().rss
+    return 0
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:g} GB" if size >= 2**30 else f"{size / 2**20:g} MB"

@@ -1,0 +1,228 @@
+"""What a submission may use: whoever takes more loses the points still open, keeps the others, and leaves nothing behind."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from traitlets import TraitError
+
+from grading.executing import ExecuteApart
+from tests.grading.classroom import SANDBOX
+
+pytestmark = [pytest.mark.slow, SANDBOX]
+
+TOKEN = "31415.9265"  # seconds of a sleep, by which a process is found again
+SMALL = {"memory": 700 * 2**20, "cpu_seconds": 20, "seconds": 60, "seconds_a_cell": 4, "processes": 40}
+BOMB = """
+for number in range({most}):  # a bound, should nothing hold it
+    try:
+        {start}
+    except (OSError, RuntimeError):
+        pass
+time.sleep(60)
+"""
+PRINT = "for _ in range(200):\n    "
+
+# What is run, and the words that say why it was ended.
+ENDED = {
+    "memory in many processes": (
+        "for _ in range(6):\n    if not os.fork():\n        x = b'x' * 300_000_000\n        time.sleep(60)\ntime.sleep(60)",
+        "used more than 700 MB of memory",
+    ),
+    "shared memory": (
+        "import mmap\nshared = mmap.mmap(-1, 2**30)\nfor i in range(0, 2**30, 4096):\n    shared[i] = 1\ntime.sleep(60)",
+        "used more than 700 MB of memory",
+    ),
+    "fork bomb": (BOMB.format(most=3000, start="os.fork() or time.sleep(60)"), "more than 40 processes and threads"),
+    "doubling fork bomb": (BOMB.format(most=11, start="os.fork()"), "more than 40 processes and threads"),
+    "thread bomb": (
+        "import threading\n" + BOMB.format(most=3000, start="threading.Thread(target=time.sleep, args=(60,)).start()"),
+        "more than 40 processes and threads",
+    ),
+    "processor time of children": (
+        "for _ in range(8):\n    if not os.fork():\n        while True: pass\nos.wait()",
+        "used more than 3 seconds of processor time",
+    ),
+    "loop that swallows the interrupt": (
+        "def stay(depth):\n    while True:\n        try: stay(depth - 1) if depth else sum(range(1000))\n"
+        "        except BaseException: pass\nstay(20)",
+        "it couldn't be interrupted",
+    ),
+    "signals ignored": (
+        "import signal\nfor each in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:\n"
+        "    signal.signal(each, signal.SIG_IGN)\nwhile True: pass",
+        "it couldn't be interrupted",
+    ),
+    "loop in C": ("sum(iter(int, 1))", "it couldn't be interrupted"),
+    "one huge operation": (
+        "import torch\nx = torch.ones(3000, 3000)\nwhile True:\n    try: x = torch.linalg.matrix_power(x, 2**30)\n"
+        "    except BaseException: pass",
+        "it couldn't be interrupted",
+    ),
+    "200 MB in one line": ("print('x' * 200_000_000)", "printed and showed more than 20 MB"),
+    "200 MB in many lines": (PRINT + "print('some line\\n' * 100_000)", "printed and showed more than 20 MB"),
+    "200 MB on stderr": (PRINT + "print('x' * 1_000_000, file=sys.stderr)", "printed and showed more than 20 MB"),
+    "200 MB on the descriptor": (PRINT + "os.write(1, b'x' * 1_000_000)", "printed and showed more than 20 MB"),
+    "200 MB shown": (
+        PRINT + "display({'text/html': 'x' * 1_000_000}, raw=True)",
+        "printed and showed more than 20 MB",
+    ),
+    "200 MB of error": ("raise ValueError('x' * 200_000_000)", "printed and showed more than 20 MB"),
+    "200 MB in the background": (
+        "import threading\ndef flood():\n    for _ in range(200):\n        print('x' * 1_000_000)\n"
+        "        time.sleep(0.01)\nthreading.Thread(target=flood).start()\ntime.sleep(60)",
+        "printed and showed more than 20 MB",
+    ),
+    "many small files": (
+        "for i in range(10**6):\n    open(f'/tmp/{i}', 'w').close()\ntime.sleep(60)",
+        "made more than 20000 files",
+    ),
+    "its own end": ("os._exit(0)", "it has ended"),
+    "its own kill": ("import signal\nos.kill(os.getpid(), signal.SIGKILL)", "it has ended"),
+}
+
+# What fails at once or is interrupted, so that the cells after it still have their turn: what the cell's output says.
+FAILS = {
+    "memory in one piece": ("x = bytearray(2**31)", "MemoryError"),
+    "memory of torch": ("import torch\nx = torch.zeros(2**31)", "can't allocate memory"),
+    "memory bit by bit": ("x = []\nwhile True: x.append(b'x' * 10_000_000)", "MemoryError"),
+    "plain loop": ("while True: pass", "took more than 4 seconds, and was interrupted"),
+    "sleep": ("time.sleep(10**6)", "took more than 4 seconds, and was interrupted"),
+    "lock": ("import threading\nthreading.Event().wait()", "took more than 4 seconds, and was interrupted"),
+    "large file": ("open('large', 'wb').write(b'x' * 200_000_000)", "File too large"),
+    "full /tmp": (
+        "for i in range(30): open(f'/tmp/{i}', 'wb').write(b'x' * 20_000_000)",
+        "No space left on device",
+    ),
+    "full working directory": (
+        "for i in range(30): open(str(i), 'wb').write(b'x' * 20_000_000)",
+        "No space left on device",
+    ),
+    "full /dev/shm": (
+        "for i in range(30): open(f'/dev/shm/{i}', 'wb').write(b'x' * 20_000_000)",
+        "No space left on device",
+    ),
+    "memory in files without a name": (
+        "held = [os.memfd_create('x') for _ in range(200)]\nfor each in held: os.write(each, b'x' * 10_000_000)",
+        "Operation not permitted",
+    ),
+    "System V shared memory": (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "if libc.shmget(0, 10**9, 0o1600) < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))",
+        "Operation not permitted",
+    ),
+}
+
+# What goes well for the student, and must end all the same when the job does.
+LEAVES = {
+    "daemon": f"if not os.fork():\n    os.setsid()\n    if not os.fork(): os.execlp('sleep', 'sleep', '{TOKEN}')\n    os._exit(0)",
+    "child that ignores signals": "if not os.fork():\n    os.setsid()\n    os.execlp('sh', 'sh', '-c', "
+    f"\"trap '' HUP INT TERM; while true; do sleep {TOKEN}; done\")",
+    "thread": "import threading\nthreading.Thread(target=time.sleep, args=(10**6,)).start()",
+    "at exit": "import atexit\natexit.register(time.sleep, 10**6)",
+}
+
+
+def exercise(name, source):
+    """An answer and its test, which is worth a point."""
+    role = {"schema_version": 3, "grade_id": name, "grade": False, "solution": True, "locked": False}
+    test = role | {"grade_id": f"test_{name}", "grade": True, "solution": False, "locked": True, "points": 1}
+    return [
+        new_code_cell(source, metadata={"nbgrader": role}),
+        new_code_cell(f"assert {name}() == '{name}'", metadata={"nbgrader": test}),
+    ]
+
+
+def submission(source):
+    """A right answer, another one after which this is run, and a third right answer."""
+    cells = exercise("first", "import os, sys, time\ndef first(): return 'first'")
+    cells += exercise("second", f"{source}\ndef second(): return 'second'")
+    return new_notebook(cells=cells + exercise("third", "def third(): return 'third'"))
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """An empty folder, in which jobs make theirs: sockets need a short path."""
+    with tempfile.TemporaryDirectory(prefix="j-") as name:
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
+
+
+@pytest.fixture
+def grade(place):
+    """Runs a submission: what each of its test cells says, None if it passes, and what the second answer's cell says."""
+
+    def run(source, **limits):
+        notebook, _ = ExecuteApart(limits=SMALL | limits).preprocess(submission(source), {})
+        tests = [_error(cell) for cell in notebook.cells[1::2]]
+        return tests, "".join(str(output) for output in notebook.cells[2].outputs)
+
+    yield run
+    assert list(place.iterdir()) == []
+    assert [each for each in psutil.process_iter() if _is_left(each, str(place))] == []
+
+
+def _error(cell):
+    errors = [output.evalue or output.ename for output in cell.outputs if output.output_type == "error"]
+    return errors[-1] if errors else None
+
+
+def _is_left(process, place):
+    with contextlib.suppress(psutil.Error):
+        return any(place in word or word == TOKEN for word in process.cmdline()) and process.status() != "zombie"
+    return False
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_what_takes_too_much_is_ended_with_a_reason_and_keeps_the_points_it_had(grade, name):
+    source, reason = ENDED[name]
+    limits = {"cpu_seconds": 3, "seconds_a_cell": 40} if "processor time" in reason else {}
+    limits = {"memory": 2 * 2**30, "seconds_a_cell": 40} if "printed" in reason else limits
+    (first, second, third), _ = grade(source, **limits)
+    assert first is None
+    assert "no more of the student's code is run" in third and reason in third
+    assert second is not None
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_what_fails_or_is_interrupted_costs_its_own_exercise_alone(grade, name):
+    source, reason = FAILS[name]
+    (first, second, third), output = grade(source)
+    assert (first, third) == (None, None)
+    assert second is not None
+    assert reason in output
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_what_a_submission_leaves_running_ends_with_its_job(grade, name):
+    tests, output = grade(LEAVES[name])
+    assert tests == [None, None, None], output
+
+
+def test_the_whole_has_a_limit_of_time_too(grade):
+    (first, _, third), _ = grade("time.sleep(100)", seconds=15, seconds_a_cell=50)
+    assert first is None
+    assert "it took more than 15 seconds" in third
+
+
+HANGS = "def hangs(answer):\n    def loop():\n        while True: {}\n    return loop\n@hangs"  # what is defined next
+
+
+def test_a_function_that_never_returns_is_interrupted_when_its_test_has_waited_long_enough(grade):
+    (first, second, third), _ = grade(HANGS.format("pass"))
+    assert (first, third) == (None, None)
+    assert second == "the student's code took too long"
+
+
+def test_a_function_that_cannot_be_interrupted_costs_what_is_still_open(grade):
+    (first, second, third), _ = grade(HANGS.format("sum(iter(int, 1))"))
+    assert (first, second) == (None, "the student's code took too long")
+    assert "no more of the student's code is run: it couldn't be interrupted" in third
+
+
+def test_a_limit_that_there_is_none_of_is_refused():
+    with pytest.raises(TraitError, match="There is no limit called 'second'; there are: memory, cpu_seconds"):
+        ExecuteApart(limits={"second": 3})
