@@ -18,7 +18,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_locked, is_solution
-from traitlets import Bool, Dict, Integer, TraitError, Unicode, validate
+from traitlets import Bool, Instance, Integer, Unicode
 
 from grading.border.examiner import Examiner
 from grading.border.testing import TestCells, not_run
@@ -76,18 +76,7 @@ class ExecuteApart(Execute):
 
     results = Unicode(help="The folder in which results are kept; none are where this is empty.").tag(config=True)
 
-    limits = Dict(
-        key_trait=Unicode(),
-        value_trait=Integer(min=1),
-        help="What a submission may use, where that isn't the default: see `Limits` in grading/sandbox.py.",
-    ).tag(config=True)
-
-    @validate("limits")
-    def _known_limits(self, proposal: Any) -> dict[str, int]:
-        unknown = proposal.value.keys() - vars(Limits()).keys()
-        if unknown:
-            raise TraitError(f"There is no limit called {min(unknown)!r}; there are: {', '.join(vars(Limits()))}.")
-        return proposal.value
+    limits = Instance(Limits, args=(), help="What a submission may use.")
 
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
         if not self.results:
@@ -107,8 +96,7 @@ class ExecuteApart(Execute):
     def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         if self.sandbox:
             require_bubblewrap()
-        self._limits = Limits(**self.limits)
-        self.timeout = self._limits.seconds_a_cell
+        self.timeout = self.limits.seconds_a_cell
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         self._tests = TestCells(_trusted_sources(nb))
@@ -117,14 +105,14 @@ class ExecuteApart(Execute):
             self._folder = Path(name)
             (self._folder / "work").mkdir()
             resources.setdefault("metadata", {})["path"] = name
-            kernels = SandboxKernelManager(self._folder, self.sandbox, self._limits, parent=self)
+            kernels = SandboxKernelManager(self._folder, self.sandbox, self.limits, parent=self)
             return Execute.preprocess(self, nb, resources, km=kernels)
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
         with super().setup_kernel(**kwargs):
             self._process = psutil.Process(self.km.provisioner.pid)
-            with watched(self._process, self._limits, lambda: self.kc.session.received) as self._excesses:
+            with watched(self._process, self.limits, lambda: self.kc.session.received) as self._excesses:
                 yield
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
@@ -165,7 +153,7 @@ class ExecuteApart(Execute):
             except TimeoutError:
                 return self._given_up("it doesn't answer")
             with connection:
-                deadline = time.monotonic() + self._limits.seconds_a_cell
+                deadline = time.monotonic() + self.limits.seconds_a_cell
                 examiner = Examiner(Channel(connection), deadline)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
