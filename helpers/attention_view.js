@@ -90,7 +90,8 @@
         label.classList.toggle("later", index > current);
       });
       places.forEach((place, index) => {
-        place.style.setProperty("--weight", row[index]);
+        // Not the full colour: black ink, or white on a dark page, has to stand out from it.
+        place.style.setProperty("--tint", `${75 * row[index]}%`);
         place.lastChild.textContent = row[index] ? row[index].toFixed(2) : "";
       });
       const shown = row.slice(0, row.length - elsewhere).map((weight, index) => ({ weight, index }));
@@ -165,6 +166,7 @@
     const figure = make("figure", {}, stage, make("div", { className: "steps" }, back, next, says), hint, all, make("figcaption", {}, caption));
     if (heads.length > 1) figure.prepend(choice.fieldset);
     root.append(make("style", {}, STYLE), figure);
+    host.replaceChildren();
     show();
     new ResizeObserver(arrange).observe(figure);
     addEventListener("beforeprint", () => (all.open = true));

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
+
+from helpers.attention_view import attention_view
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -36,6 +39,14 @@ def test_every_picture_has_a_text_alternative_and_no_widget_is_stored(notebook):
         assert "application/vnd.jupyter.widget-view+json" not in data
         if "image/png" in data:
             assert output.metadata["image/png"]["alt"]
+
+
+def test_a_stored_attention_view_has_the_script_of_today(notebook):
+    today = attention_view(torch.eye(1), ["source"], ["target"], "caption").html.partition("<script>")[2]
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        html = output.get("data", {}).get("text/html", "")
+        assert "attention-view" not in html or html.endswith(today), "make notebooks"
+        assert "attention-view" not in html or output.data["text/plain"].startswith("[attention view: ")
 
 
 def test_the_reader_is_asked_to_predict_and_can_check_the_answers(notebook):

@@ -32,7 +32,7 @@ for path in map(Path, sys.argv[1:]):
     client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": QuietOutputWidget}}
     client.execute()
     notebook.metadata.pop("widgets", None)
-    # Without a kernel a stored widget is an error message; the notebook has a still picture for that reader.
+    # Without a kernel a stored widget is an error message; the notebook has the attention view for that reader.
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", {})]

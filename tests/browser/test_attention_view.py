@@ -1,0 +1,283 @@
+"""The attention view as readers use it: by mouse, keyboard, finger and screen reader, on a page without a network."""
+
+import re
+
+import nbformat
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from playwright.sync_api import expect
+
+from helpers.attention_view import attention_view
+
+pytestmark = pytest.mark.slow
+
+SENTENCE = attention_view(
+    torch.tensor([[0.8, 0.1, 0.1, 0.0], [0.1, 0.2, 0.7, 0.0], [0.0, 0.9, 0.1, 0.0], [0.0, 0.0, 0.2, 0.4]]),
+    ["the", "red", "car", "<stops>"],
+    ["la", "voiture", "rouge", "s'arrête"],
+    "Colour and noun cross.",
+)
+LETTERS = attention_view(
+    torch.stack([torch.eye(10), torch.eye(10).flip(0), (2 * torch.eye(10).flip(0)).softmax(dim=1)]),
+    list("BOOKKEEPER"),
+    list("REPEEKKOOB"),
+    "Three heads.",
+)
+LONG = attention_view(
+    (3 * torch.eye(13, 14)).softmax(dim=1),
+    ["the", "old", "woman", "in", "the", "market", "does", "not", "buy", "the", "yellow", "books", ".", "<eos>"],
+    ["那", "个", "老", "女人", "在", "市场", "不", "买", "黄色", "的", "书", "。", "<eos>"],
+    "A sentence too long for one line.",
+)
+# A page with styles of its own, that must not reach into the views, and nor theirs out.
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Views</title><style>button, label, li, table, td {{ display: none; color: red }}</style>
+<main><h1>Views</h1><p id="source" class="hint lines">Text</p>{}</main></html>"""
+
+
+@pytest.fixture
+def page(screen, tmp_path):
+    """A page with three views, and the network cut."""
+    file = tmp_path / "views.html"
+    file.write_text(PAGE.format("\n".join(view.html for view in (SENTENCE, LETTERS, LONG))), encoding="utf-8")
+    asked_for = []
+    screen.page.on("request", lambda request: asked_for.append(request.url))
+    screen.page.context.set_offline(True)
+    screen.page.goto(file.as_uri())
+    yield screen.page
+    assert asked_for == [file.as_uri()]
+
+
+class View:
+    """One of the views on the page."""
+
+    def __init__(self, page, index=0):
+        self.page = page
+        self.host = page.locator(".attention-view").nth(index)
+        self.says = self.host.get_by_role("status")
+        self.words = self.host.get_by_role("group", name="target (queries)").get_by_role("radio")
+        self.heads = self.host.get_by_role("group", name="whose weights").get_by_role("radio")
+        self.sources = self.host.get_by_role("list", name="source (keys)").get_by_role("listitem")
+        self.table = self.host.get_by_role("table")
+
+    def button(self, name):
+        return self.host.get_by_role("button", name=name)
+
+    def chip(self, word):
+        """What a person points at."""
+        return self.host.locator(".targets label").filter(has_text=re.compile(f"^{word}$"))
+
+    def lit(self):
+        """The source words that are lit up, with the number under each, brightest first."""
+        found = self.sources.evaluate_all(
+            "all => all.map(each => [getComputedStyle(each.firstChild).getPropertyValue('--tint'), each.innerText])"
+        )
+        tinted = [(float(tint.removesuffix("%")), text.split()) for tint, text in found]
+        return [words for tint, words in sorted(tinted, key=lambda each: -each[0]) if tint]
+
+
+def test_pointing_at_a_target_word_lights_up_its_source_words_by_weight(page, screen):
+    view = View(page)
+    assert view.lit() == [["the", "0.80"], ["red", "0.10"], ["car", "0.10"]]
+    view.chip("voiture").hover()
+    assert view.lit() == [["car", "0.70"], ["red", "0.20"], ["the", "0.10"]]
+    expect(view.says).to_have_text("Step 2 of 4: voiture looks at car 0.70, red 0.20, the 0.10")
+    colours = view.host.locator("li span").evaluate_all(
+        "all => all.map(each => { each.style.transition = 'none'; return getComputedStyle(each).backgroundColor })"
+    )
+    assert len(set(colours)) == 4  # that of <stops>, without weight, is that of "elsewhere"
+    screen.keep("pointing")
+    page.mouse.move(0, 0)  # and away again: back to the step that was chosen
+    expect(view.says).to_have_text(re.compile("^Step 1 of 4: la looks at"))
+
+
+def test_lines_lead_from_the_word_to_its_source_words_and_are_as_wide_as_their_weight(page):
+    view = View(page)
+    view.chip("rouge").click()
+    widths = view.host.locator("path.now").evaluate_all("all => all.map(each => +each.getAttribute('stroke-width'))")
+    assert len(widths) == 2 and widths[0] > 4 * widths[1]  # red 0.90, car 0.10
+    word, source = view.chip("rouge").bounding_box(), view.sources.nth(1).bounding_box()
+    (left, top), (right, bottom) = view.host.locator("path.now").first.evaluate(
+        "line => [0, line.getTotalLength()].map(at => line.getPointAtLength(at).matrixTransform(line.getScreenCTM()))"
+        ".map(point => [point.x, point.y])"
+    )
+    assert (left, top) == pytest.approx((word["x"] + word["width"] / 2, word["y"] + word["height"]), abs=1)
+    assert (right, bottom) == pytest.approx((source["x"] + source["width"] / 2, source["y"]), abs=1)
+    assert view.host.locator("path.before").count() == 6  # la and voiture, which were written before, still faintly
+
+
+def test_the_arrow_keys_step_through_the_decoding_and_each_step_is_announced(page, screen):
+    view = View(page)
+    page.keyboard.press("Tab")
+    expect(view.words.nth(0)).to_be_focused()
+    assert view.host.locator("label").first.locator("span").evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    for key, said in (
+        ("ArrowRight", "Step 2 of 4: voiture looks at car 0.70, red 0.20, the 0.10"),
+        ("ArrowDown", "Step 3 of 4: rouge looks at red 0.90, car 0.10"),
+        ("ArrowRight", "Step 4 of 4: s'arrête looks at <stops> 0.40, car 0.20; elsewhere 0.40"),
+        ("ArrowLeft", "Step 3 of 4: rouge looks at red 0.90, car 0.10"),
+    ):
+        page.keyboard.press(key)
+        expect(view.says).to_have_text(said)
+    assert view.host.locator("label.later").count() == 1
+    screen.keep("keyboard")
+    # A mouse that happens to rest on a word doesn't stop the keys.
+    view.chip("la").hover()
+    page.keyboard.press("ArrowRight")
+    expect(view.says).to_have_text(re.compile("^Step 4 of 4"))
+
+
+def test_the_buttons_step_and_stay_where_they_are_at_either_end(page):
+    view = View(page)
+    expect(view.button("Back")).to_have_attribute("aria-disabled", "true")
+    view.button("Next").focus()
+    for _ in range(6):
+        page.keyboard.press("Enter")
+    expect(view.says).to_have_text(re.compile("^Step 4 of 4"))
+    expect(view.button("Next")).to_be_focused()
+    expect(view.button("Next")).to_have_attribute("aria-disabled", "true")
+    view.button("Back").click()
+    expect(view.says).to_have_text(re.compile("^Step 3 of 4: rouge"))
+
+
+def test_which_of_several_equal_letters_is_meant_is_said(page):
+    view = View(page, 1)
+    view.heads.nth(1).check(force=True)
+    view.words.nth(1).check(force=True)
+    expect(view.says).to_have_text("Step 2 of 10: E looks at E (place 9) 1.00")
+
+
+def test_a_head_can_be_chosen_and_the_step_stays(page, screen):
+    view = View(page, 1)
+    view.button("Next").click()
+    expect(view.heads).to_have_count(3)
+    view.host.locator("label").filter(has_text="head 2").click()
+    expect(view.says).to_have_text(re.compile(r"E \(place 9\) 1.00"))
+    view.host.get_by_text("All weights as a table").click()
+    expect(view.table).to_have_count(1)
+    expect(view.table.locator("caption")).to_have_text("head 2")
+    screen.keep("heads")
+    assert View(page).heads.count() == 0
+
+
+def test_the_table_has_every_weight_for_a_screen_reader(page, screen):
+    view = View(page)
+    expect(view.table).not_to_be_visible()
+    view.host.get_by_text("All weights as a table").focus()
+    page.keyboard.press("Enter")
+    expect(view.table).to_be_visible()
+    expect(view.table.get_by_role("columnheader")).to_have_text(
+        ["target ↓ source →", "the", "red", "car", "<stops>", "elsewhere"]
+    )
+    expect(view.table.get_by_role("row", name="voiture").get_by_role("cell")).to_have_text(
+        ["0.10", "0.20", "0.70", "0.00", "0.00"]
+    )
+    screen.keep("table")
+
+
+def test_views_on_one_page_do_not_touch_each_other_or_the_page(page):
+    first, second = View(page), View(page, 1)
+    second.button("Next").click()
+    expect(second.says).to_have_text(re.compile("^Step 2"))
+    expect(first.says).to_have_text(re.compile("^Step 1"))
+    expect(first.button("Next")).to_be_visible()  # the page hides its own buttons
+    assert page.locator("#source").first.evaluate("e => getComputedStyle(e).position") == "static"
+    assert page.evaluate("Object.keys(window).filter(name => /attention|enhance|make/i.test(name))") == []
+    page.evaluate(LETTERS.html.partition("<script>")[2].removesuffix("</script>"))  # a script that is run again
+    expect(page.get_by_role("status")).to_have_count(3)
+
+
+@pytest.mark.parametrize("width", [1280, 390], ids=["laptop", "phone"])
+def test_it_fits_the_width_and_is_accessible_in_the_light_and_in_the_dark(page, screen, width):
+    page.set_viewport_size({"width": width, "height": 2600})
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        for index in range(3):
+            View(page, index).host.locator("details").evaluate("details => (details.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] != "minor"] == []
+    for index in range(3):
+        View(page, index).host.locator("details").evaluate("details => (details.open = false)")
+    screen.keep(f"{width} wide")
+
+
+def test_words_stand_below_one_another_where_there_is_no_room_side_by_side(page):
+    def side_by_side(index):
+        boxes = [View(page, index).sources.nth(i).bounding_box() for i in (0, 1)]
+        return boxes[0]["y"] == boxes[1]["y"]
+
+    assert [side_by_side(index) for index in range(3)] == [True, True, False]
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(View(page, 1).host.locator(".columns")).to_have_count(1)
+    assert not any(side_by_side(index) for index in (1, 2))
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(View(page, 1).host.locator(".columns")).to_have_count(0)
+
+
+def test_a_tap_chooses_a_word(chromium, page):
+    context = chromium.new_context(has_touch=True, viewport={"width": 390, "height": 800}, offline=True)
+    phone = context.new_page()
+    phone.goto(page.url)
+    view = View(phone)
+    view.chip("rouge").tap()
+    expect(view.says).to_have_text("Step 3 of 4: rouge looks at red 0.90, car 0.10")
+    view.chip("la").tap()
+    expect(view.says).to_have_text(re.compile("^Step 1 of 4: la"))
+    context.close()
+
+
+def test_nothing_moves_for_who_asked_for_less_motion(page):
+    moves = "getComputedStyle(document.querySelector('.attention-view').shadowRoot.querySelector('li span')).transitionDuration"
+    assert page.evaluate(moves) != "0s"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moves) == "0s"
+
+
+def test_where_scripts_are_forbidden_the_tables_and_the_captions_are_left(chromium, tmp_path):
+    file = tmp_path / "views.html"
+    file.write_text(f"<!doctype html><meta charset='utf-8'>{SENTENCE.html}{LETTERS.html}", encoding="utf-8")
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    expect(page.get_by_role("table")).to_have_count(2)  # the other two heads are folded
+    expect(page.get_by_text("Colour and noun cross.")).to_be_visible()
+    page.locator("summary").last.click()
+    expect(page.get_by_role("table")).to_have_count(3)
+    context.close()
+
+
+def test_jupyterlab_shows_the_table_of_a_notebook_that_it_does_not_trust_and_the_view_once_the_cell_was_run(lab):
+    notebook = new_notebook(
+        cells=[
+            new_code_cell(
+                "import torch\nfrom helpers.attention_view import attention_view\n"
+                "attention_view(torch.eye(3).flip(0), list('CAR'), list('RAC'), 'Backwards.')",
+                id="view",
+                outputs=[new_output("execute_result", {"text/html": SENTENCE.html}, execution_count=1)],
+                execution_count=1,
+            )
+        ],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, lab.course / "view.ipynb")
+    lab.open("view.ipynb")
+    expect(lab.page.get_by_role("table")).to_be_visible()
+    expect(lab.page.get_by_role("status", name="Step")).to_have_count(0)
+    lab.screen.keep("not trusted")
+    lab.run("view")
+    view = View(lab.page)
+    view.chip("R").click()
+    for key, said in (
+        ("ArrowRight", "Step 2 of 3: A looks at A 1.00"),
+        ("ArrowDown", "Step 3 of 3: C looks at C 1.00"),
+    ):
+        lab.page.keyboard.press(key)  # which would move on to the next cell if JupyterLab got it
+        expect(view.says).to_have_text(said)
+    lab.page.keyboard.press("d")
+    lab.page.keyboard.press("d")  # would delete the cell
+    expect(view.says).to_be_visible()
+    lab.screen.keep("run")
+    assert lab.screen.hard_to_read(".attention-view") == []
