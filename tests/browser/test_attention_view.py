@@ -236,6 +236,15 @@ def test_nothing_moves_for_who_asked_for_less_motion(page):
     assert page.evaluate(moves) == "0s"
 
 
+def test_on_paper_there_is_the_table_and_nothing_to_press(page, tmp_path):
+    view = View(page)
+    page.pdf(path=tmp_path / "views.pdf")
+    expect(view.table).to_be_visible()
+    page.emulate_media(media="print")
+    expect(view.table).to_be_visible()
+    expect(view.button("Next")).not_to_be_visible()
+
+
 def test_where_scripts_are_forbidden_the_tables_and_the_captions_are_left(chromium, tmp_path):
     file = tmp_path / "views.html"
     file.write_text(f"<!doctype html><meta charset='utf-8'>{SENTENCE.html}{LETTERS.html}", encoding="utf-8")
