@@ -26,6 +26,8 @@ from grading.border.wire import Channel
 from grading.results import Results, key
 from grading.sandbox import Limits, kill, require_bubblewrap, watched
 
+_SECONDS_TO_ANSWER = 30
+
 
 class CountingSession(Session):
     """Counts what a kernel sends, and reads no more of it than that."""
@@ -145,23 +147,34 @@ class ExecuteApart(Execute):
             listener.bind(str(place))
             place.chmod(0o777)  # the sandbox may be another user's; nobody else can look into the folder
             listener.listen(1)
-            listener.settimeout(10)
+            listener.settimeout(1)
             call = f"__import__('grading.border.candidate').border.candidate.connect({str(place)!r}, globals())"
             self.kc.execute(call, silent=True, store_history=False, allow_stdin=False)
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
+            connection = self._answer(listener)
+            if connection is None:
                 return self._given_up("it doesn't answer")
             with connection:
                 deadline = time.monotonic() + self.limits.seconds_a_cell
                 examiner = Examiner(Channel(connection), deadline)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
-        if not self._process.is_running():
+        if not self._alive():
             return outputs + self._given_up("it has ended")
         if time.monotonic() > deadline:
             run_sync(self.km.interrupt_kernel)()
         return outputs
+
+    def _answer(self, listener: socket.socket) -> socket.socket | None:
+        """The student's process, once it calls; on a busy machine the import of PyTorch takes a while."""
+        for _ in range(_SECONDS_TO_ANSWER):
+            with contextlib.suppress(TimeoutError):
+                return listener.accept()[0]
+            if not self._alive():
+                break
+        return None
+
+    def _alive(self) -> bool:
+        return run_sync(self.km.is_alive)()
 
 
 def _trusted_sources(nb: NotebookNode) -> list[str]:

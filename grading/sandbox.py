@@ -89,14 +89,23 @@ def a_user() -> int:
     return random.SystemRandom().randrange(2**30, 2**31 - 1)
 
 
-def command(bubblewrap: Bubblewrap, words: list[str], limits: Limits, user: int, *options: str) -> list[str]:
-    """The command line that runs `words` in the sandbox; `options` are further ones of bubblewrap's.
+def command(
+    bubblewrap: Bubblewrap,
+    words: list[str],
+    limits: Limits,
+    user: int,
+    folder: Path | None = None,
+    system_calls: int | None = None,
+) -> list[str]:
+    """The command line that runs `words` in the sandbox, in which `folder` can be read.
+
+    `system_calls` is the number of an open file with the filter for them (see system_calls.py).
 
     Linux limits the processes of a user, but not of root. So root's sandbox is entered as `user`; anyone else's is a
     user namespace, in which processes are counted apart.
     """
     prefixes = dict.fromkeys(str(Path(each).resolve()) for each in (sys.base_prefix, sys.prefix))
-    readable = [*_SYSTEM, *prefixes, *(str(ROOT / each) for each in _COURSE)]
+    readable = [*_SYSTEM, *prefixes, *(str(ROOT / each) for each in _COURSE), *([str(folder)] if folder else [])]
     line = [bubblewrap.path, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     if bubblewrap.own_user:
         line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -108,8 +117,13 @@ def command(bubblewrap: Bubblewrap, words: list[str], limits: Limits, user: int,
         line += ["--perms", "1777", "--size", str(limits.room), "--tmpfs", place]
     line += ["--perms", "1777", "--dir", WORK]
     for path in readable:
+        for parent in reversed(Path(path).parents):
+            line += ["--perms", "0755", "--dir", str(parent)]  # else it would be for root alone
         line += ["--ro-bind-try", path, path]
-    line += [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
+    if system_calls is not None:
+        line += ["--seccomp", str(system_calls)]
+    # In /proc/sys and /dev the machine's own root, which root is in here without a user of its own, could write.
+    line += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
     environment = {
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/bin", "/bin"]),
         "HOME": "/tmp",
@@ -170,14 +184,12 @@ class SandboxProvisioner(UnprotectedProvisioner):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         kwargs = await super().pre_launch(**kwargs)
         bubblewrap, user = require_bubblewrap(), a_user()
-        options = ["--ro-bind", str(self._folder), str(self._folder)]
         program = filter_program()
-        if program is not None:
-            options += ["--seccomp", str(self._readable(program))]
+        system_calls = None if program is None else self._readable(program)
         if bubblewrap.own_user:
             for path in (self._folder, *self._folder.iterdir()):
                 os.chown(path, user, -1)
-        kwargs["cmd"] = command(bubblewrap, kwargs["cmd"], self.parent.limits, user, *options)
+        kwargs["cmd"] = command(bubblewrap, kwargs["cmd"], self.parent.limits, user, self._folder, system_calls)
         kwargs["cwd"] = str(self._folder)
         return kwargs
 

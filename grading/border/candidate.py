@@ -38,7 +38,15 @@ class Service:
         self._rng: Tensor | None = None
 
     def serve(self, channel: Channel) -> None:
-        """Answer until the examiner says that it is done, or is gone."""
+        """Answer until the examiner says that it is done, or is gone; then the next cell finds PyTorch as it was."""
+        dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+        try:
+            self._serve(channel)
+        finally:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(grad)
+
+    def _serve(self, channel: Channel) -> None:
         while True:
             try:
                 request, tensors = channel.receive()
