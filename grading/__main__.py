@@ -181,9 +181,9 @@ def _report(course: Course, arguments: argparse.Namespace) -> int:
     result = class_result(course, course.find_lab(arguments.lab))
     files = report.write(course, result)
     print(f"{report.as_text(result)}\n")
-    print(f"The marks, for a spreadsheet:        {course.shown(files.marks)}")
-    print(f"A picture for a slide, no names:     {course.shown(files.picture)}")
-    print(f"A page with the picture and the text: {course.shown(files.page)}")
+    print(f"The marks, for a spreadsheet:      {course.shown(files.marks)}")
+    print(f"A picture for a slide, no names:   {course.shown(files.picture)}")
+    print(f"The picture and the text, a page:  {course.shown(files.page)}")
     return 0
 
 

@@ -11,6 +11,7 @@ from grading.course import Course, UserError
 from grading.mistakes import ClassResult, ExerciseResult
 from grading.report_picture import draw
 from grading.table import table_of_marks
+from helpers.checks.report import rich
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def _spread(result: ClassResult) -> str:
 
 def _mistakes(exercise: ExerciseResult) -> str:
     items = "".join(
-        f"<li><strong>{mistake.count} × {escape(mistake.title)}</strong>"
-        f"{f'<br>{escape(mistake.explanation)}' if mistake.explanation else ''}</li>"
+        f"<li><strong>{mistake.count} × {rich(mistake.title)}</strong>"
+        f"{f'<br>{rich(mistake.explanation)}' if mistake.explanation else ''}</li>"
         for mistake in exercise.mistakes
     )
     body = f"<ul>{items}</ul>" if items else "<p>Nothing.</p>"

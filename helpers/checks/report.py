@@ -97,13 +97,13 @@ class Report:
     def html(self) -> str:
         """The report as HTML, with everything that comes from the answer escaped."""
         if is_blank(self.findings):
-            return _card(_BLUE, _rich(self._blank))
+            return _card(_BLUE, rich(self._blank))
         heading = f"<strong>{escape(self._heading)}</strong>"
         rows = "".join(
-            f'<li style="{_ROW}">{_badge(each)}{_rich(each.property.text)}{escape(because)}</li>'
+            f'<li style="{_ROW}">{_badge(each)}{rich(each.property.text)}{escape(because)}</li>'
             for each, because in self._reasons
         )
-        mistake = "".join(_panel(_AMBER, title, f"<div>{_rich(body)}</div>") for title, body in self._mistake)
+        mistake = "".join(_panel(_AMBER, title, f"<div>{rich(body)}</div>") for title, body in self._mistake)
         evidence = "".join(
             _panel(_GREY, title, f'<pre style="{_EXACTLY}">{escape(body)}</pre>') for title, body in self._evidence
         )
@@ -225,7 +225,7 @@ def _indented(text: str) -> list[str]:
     return ["  " + line for line in text.splitlines()]
 
 
-def _rich(text: str) -> str:
+def rich(text: str) -> str:
     """Escaped text, with `code` and *emphasis* set as such."""
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"\*([^*\s][^*]*)\*", r"<em>\1</em>", text)
