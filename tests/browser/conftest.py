@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.jupyterlab import JUPYTERLAB, JupyterLab, copy_course, running
 from tests.browser.screen import Screen
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
+PATIENCE = 60_000  # milliseconds for what is to happen: a kernel or a server may take long on a busy computer
 FAILED = pytest.StashKey[bool]()
 
 
@@ -56,6 +57,8 @@ def screen(chromium, request):
     """A page of the size of a small laptop. If the test fails, what it showed last is kept."""
     SCREENSHOTS.mkdir(exist_ok=True)
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     screen = Screen(context.new_page(), SCREENSHOTS / request.node.name.removeprefix("test_"))
     yield screen
     screen.keep_console()

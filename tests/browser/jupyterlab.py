@@ -17,7 +17,6 @@ from playwright.sync_api import Locator, expect
 from tests.browser.screen import Screen
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60_000  # what a kernel or a server does may take that long, in milliseconds, on a busy computer
 JUPYTERLAB = (sys.executable, "-m", "jupyterlab", "--config=jupyter_lab_config.py")  # what `make lab` runs
 
 
@@ -76,8 +75,8 @@ class JupyterLab:
         workspace = re.sub(r"\W", "-", path)
         self.page.goto(f"{self._server}/lab/workspaces/{workspace}/tree/{path}?reset&token={self._token}")
         self._cells = [cell.id for cell in nbformat.read(self.course / path, as_version=4).cells]
-        expect(self.all_cells).to_have_count(len(self._cells), timeout=SECONDS)
-        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Idle", timeout=SECONDS)
+        expect(self.all_cells).to_have_count(len(self._cells))
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("Idle")
 
     @property
     def all_cells(self) -> Locator:
@@ -97,15 +96,15 @@ class JupyterLab:
         before = prompt.inner_text()
         self._editor(name).click()
         self.page.keyboard.press("Control+Enter")
-        expect(prompt).not_to_have_text(before, timeout=SECONDS)
-        expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=SECONDS)
+        expect(prompt).not_to_have_text(before)
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
         return self.outputs(name)
 
     def run_all(self) -> None:
         """Run every cell, by the menu."""
         self.menu("Run", "Run All Cells")
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
-        expect(prompts.filter(has_text=re.compile(r"\[\d+\]:"))).to_have_count(prompts.count(), timeout=SECONDS)
+        expect(prompts.filter(has_text=re.compile(r"\[\d+\]:"))).to_have_count(prompts.count())
 
     def write(self, name: str, code: str) -> None:
         """Replace what stands in a cell, and run it."""
