@@ -160,8 +160,9 @@
       };
     });
 
-    // In JupyterLab the arrow keys would move from cell to cell.
-    host.setAttribute("data-lm-suppress-shortcuts", "true");
+    // In JupyterLab the arrow keys would move from cell to cell, and a letter may delete one. With Ctrl or ⌘ keys are its.
+    const keep = (event) => host.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
+    addEventListener("keydown", keep, { capture: true });
     const root = host.attachShadow({ mode: "open" });
     const figure = make("figure", {}, stage, make("div", { className: "steps" }, back, next, says), hint, all, make("figcaption", {}, caption));
     if (heads.length > 1) figure.prepend(choice.fieldset);

@@ -289,4 +289,7 @@ def test_jupyterlab_shows_the_table_of_a_notebook_that_it_does_not_trust_and_the
     lab.page.keyboard.press("d")  # would delete the cell
     expect(view.says).to_be_visible()
     lab.screen.keep("run")
+    lab.page.keyboard.press("Control+s")
+    expect(lab.page.locator(".jp-mod-dirty")).to_have_count(0)
+    assert "Backwards." in (lab.course / "view.ipynb").read_text(encoding="utf-8").partition('"outputs"')[2]
     assert lab.screen.hard_to_read(".attention-view") == []
