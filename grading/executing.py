@@ -102,6 +102,7 @@ class ExecuteApart(Execute):
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         self._tests = TestCells(_trusted_sources(nb))
+        self._written = [cell.source for cell in nb.cells if cell.cell_type == "code" and not is_locked(cell)]
         self._gone: str | None = None
         with tempfile.TemporaryDirectory(prefix="abh-") as name:
             self._folder = Path(name)
@@ -155,7 +156,7 @@ class ExecuteApart(Execute):
                 return self._given_up("it doesn't answer")
             with connection:
                 deadline = time.monotonic() + self.limits.seconds_a_cell
-                examiner = Examiner(Channel(connection), deadline)
+                examiner = Examiner(Channel(connection), deadline, self._written)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
         if not self._alive():

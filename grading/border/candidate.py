@@ -160,6 +160,9 @@ class Service:
         found = [(name, self._mark(each), each) for name, each in module.named_parameters()]
         return {"kind": "value", "value": writer.write(found)}
 
+    def _op_weights(self, request: dict, reader: Reader, writer: Writer) -> dict:
+        return {"kind": "value", "value": writer.write([self._weights[mark] for mark in request["marks"]])}
+
     def _op_backward(self, request: dict, reader: Reader, writer: Writer) -> dict:
         outputs, inputs = self._graphs[request["id"]]
         gradients = reader.read(request["gradients"])

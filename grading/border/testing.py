@@ -5,6 +5,7 @@ import builtins
 import contextlib
 import io
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from grading.border.examiner import CandidateGone, Examiner, clean
 from helpers.checks import report
+
+_HIDDEN = "### BEGIN HIDDEN TESTS"
 
 
 class TestCells:
@@ -37,12 +40,15 @@ class TestCells:
         written = io.StringIO()
         value = error = None
         token = report.publish.set(published.append)
+        examiner.arguments_stay = _HIDDEN in source
         try:
-            with contextlib.redirect_stdout(written), contextlib.redirect_stderr(io.StringIO()):
+            with _as_it_was(), contextlib.redirect_stdout(written), contextlib.redirect_stderr(io.StringIO()):
                 for name in sorted(_unbound(source, names)):
                     with contextlib.suppress(NameError):
                         names[name] = examiner.find(name)
                 value = _run(source, names)
+                if isinstance(value, int | float) and not value >= 0:  # NaN isn't, either; nbgrader gives full marks
+                    raise ValueError(f"the test's value, {value}, is no number of points")
         except (Exception, SystemExit) as raised:
             error = raised
         finally:
@@ -50,12 +56,29 @@ class TestCells:
         outputs = []
         if written.getvalue():
             outputs.append(new_output("stream", name="stdout", text=clean(written.getvalue())))
-        outputs += [new_output("display_data", data=each) for each in published]
+        outputs += [new_output("display_data", data=_clean_all(each)) for each in published]
         if error is not None:
             outputs.append(_told(error))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             outputs.append(new_output("execute_result", data={"text/plain": repr(value)}))
         return outputs
+
+
+@contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Run a test with random numbers of its own, and leave PyTorch as it was: the next submission is graded here, too."""
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        with torch.random.fork_rng(devices=()), torch.enable_grad():
+            torch.manual_seed(0)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+
+
+def _clean_all(shown: dict[str, Any]) -> dict[str, Any]:
+    return {kind: clean(each) if isinstance(each, str) else each for kind, each in shown.items()}
 
 
 def not_run(reason: str) -> list[NotebookNode]:

@@ -9,9 +9,9 @@ What has no kind of its own crosses as its type's name alone, and comes out as a
 """
 
 import json
-import math
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-MOST_BYTES = 64 * 2**20  # of a message
+MOST_BYTES = 16 * 2**20  # of a message
+_MOST_JSON = 4 * 2**20  # of its bytes: parsed, it takes many times the room
 MOST_NODES = 100_000  # of a message's values
 DEEPEST = 40
 _LONGEST_TEXT = 100_000
@@ -47,8 +48,11 @@ class Unknown:
 
 def unknown(type_name: str) -> Unknown:
     """Something whose type goes by that name, and that is nothing else."""
-    name = type_name if type_name.isidentifier() and len(type_name) < 100 else "object"
-    return type(name, (Unknown,), {"__module__": "builtins"})()
+    return type(_type_name(type_name) or "object", (Unknown,), {"__module__": "builtins"})()
+
+
+def _type_name(text: str) -> str | None:
+    return text if text.isidentifier() and len(text) < 100 else None
 
 
 class Writer:
@@ -127,7 +131,7 @@ class Reader:
                 return simple(*parts)
             if self._special is not None:
                 return self._special(value, self)
-        except (ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, AttributeError) as error:
             raise BadMessage(f"a value of kind {kind} that is none") from error
         raise BadMessage("a value of no known kind")
 
@@ -150,13 +154,13 @@ def _laid_out(tensor: Tensor, order: Any) -> Tensor:
 
 def _float(text: str, type_name: str) -> Any:
     number = float.fromhex(text) if text not in ("inf", "-inf", "nan") else float(text)
-    if type_name == "float" or not type_name.isidentifier():
+    if type_name == "float" or _type_name(type_name) is None:
         return number
     return type(type_name, (float,), {})(number)  # NumPy's numbers are floats, too, but go by another name
 
 
 def _integer(text: str, type_name: str) -> Any:
-    return type(type_name if type_name.isidentifier() else "int", (int,), {})(text[:100])
+    return type(_type_name(type_name) or "int", (int,), {})(text[:100])
 
 
 def _odd(layout: str, dtype: str, device: str) -> Any:
@@ -209,29 +213,28 @@ class Channel:
     def __init__(self, connection: socket.socket):
         self._socket = connection
 
-    def send(self, message: dict, tensors: list[Tensor]) -> None:
-        """Raises: Closed, BadMessage (if the message is too large)."""
+    def send(self, message: dict, tensors: list[Tensor], seconds: float | None = None) -> None:
+        """Raises: Closed, BadMessage (if the message is too large), TimeoutError (if the other side doesn't take it)."""
         # How the numbers lie in memory crosses as well: some right answers, and some wrong ones, depend on it.
         orders = [sorted(range(each.dim()), key=each.stride, reverse=True) for each in tensors]
         lying = [each.permute(order).contiguous() for each, order in zip(tensors, orders, strict=True)]
         head = json.dumps(message | {"orders": orders}).encode()
         body = save({str(i): tensor for i, tensor in enumerate(lying)}) if tensors else b""
-        if len(head) + len(body) > MOST_BYTES:
-            raise BadMessage(
-                f"the message has {(len(head) + len(body)) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}"
-            )
+        _require_fit(len(head), len(body))
+        self._socket.settimeout(seconds)
         try:
             self._socket.sendall(struct.pack("!II", len(head), len(body)) + head + body)
+        except TimeoutError:
+            raise
         except OSError as error:
             raise Closed("the connection is closed") from error
 
     def receive(self, seconds: float | None = None) -> tuple[dict, list[Tensor]]:
-        """Raises: Closed, BadMessage, TimeoutError (if the message isn't there in time)."""
-        self._socket.settimeout(seconds)
-        head_size, body_size = struct.unpack("!II", self._exactly(8))
-        if head_size + body_size > MOST_BYTES:
-            raise BadMessage("the message is too large")
-        head, body = self._exactly(head_size), self._exactly(body_size)
+        """Raises: Closed, BadMessage, TimeoutError (if the whole message isn't there in time)."""
+        end = None if seconds is None else time.monotonic() + seconds
+        head_size, body_size = struct.unpack("!II", self._exactly(8, end))
+        _require_fit(head_size, body_size)
+        head, body = self._exactly(head_size, end), self._exactly(body_size, end)
         try:
             message = json.loads(head, parse_constant=_refuse)
             tensors = load(body) if body_size else {}
@@ -249,9 +252,14 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
-    def _exactly(self, size: int) -> bytes:
+    def _exactly(self, size: int, end: float | None) -> bytes:
         parts, missing = [], size
         while missing:
+            # What comes byte by byte has no more time than what comes at once.
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError("the message isn't there in time")
+            self._socket.settimeout(left)
             try:
                 part = self._socket.recv(min(missing, 2**20))
             except TimeoutError:
@@ -265,14 +273,15 @@ class Channel:
         return b"".join(parts)
 
 
+def _require_fit(head: int, body: int) -> None:
+    if head > _MOST_JSON or head + body > MOST_BYTES:
+        raise BadMessage(f"the message has {(head + body) / 2**20:.0f} MB, which is too large")
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
 def short_text(value: Any, longest: int = _LONGEST_TEXT) -> str:
-    """A text of the other side's, or an empty one, no longer than that."""
-    return value[:longest] if isinstance(value, str) else ""
-
-
-def seconds_left(deadline: float, now: float) -> float:
-    return max(0.01, deadline - now) if math.isfinite(deadline) else 3600.0
+    """A text of the other side's, or an empty one, no longer than that, that can be written to a file."""
+    return value[:longest].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -63,6 +63,48 @@ def uses(answer: Callable) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_uses(answer, set())))
 
 
+def uses_in_source(cells: Iterable[str], name: str) -> tuple[str, ...]:
+    """The forbidden functions and layers that the definition of `name` names, as far as the text of the cells tells.
+
+    For who doesn't run the code, and doesn't trust what it says of itself. Less is found than by `uses`: no name is
+    followed but those of PyTorch's modules and of what the cells define.
+    """
+    trees = [tree for cell in cells if (tree := _parsed(cell)) is not None]
+    names = {"torch": torch, "nn": nn}
+    definitions: dict[str, list[ast.stmt]] = {}
+    for tree in trees:
+        with contextlib.suppress(ImportError):
+            names |= _imports(tree)
+        for node in tree.body:
+            for each in _defined_by(node):
+                definitions.setdefault(each, []).append(node)
+    found, waiting, seen = [], [name], {name}
+    while waiting:
+        for definition in definitions.get(waiting.pop(), ()):
+            for node in ast.walk(definition):
+                if isinstance(node, ast.Name) and node.id in definitions:
+                    if node.id not in seen:
+                        seen.add(node.id)
+                        waiting.append(node.id)
+                elif isinstance(node, ast.Name | ast.Attribute):
+                    found.append(_forbidden_name(_value(node, names)))
+    return tuple(dict.fromkeys(each for each in found if each is not None))
+
+
+def _parsed(cell: str) -> ast.Module | None:
+    try:
+        return ast.parse("\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!"))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # what is no Python doesn't run, either
+
+
+def _defined_by(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+
+
 def uses_nothing_forbidden(got: tuple[str, ...], want: Any) -> str | None:
     """Judge that the answer is the student's own work."""
     return f"it uses {' and '.join(got)}, which is what this lab asks you to write" if got else None

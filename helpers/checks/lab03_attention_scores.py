@@ -960,8 +960,9 @@ def _difference_between(weights: Tensor, outputs: Tensor, p: float) -> str:
 def _what_is_kept(answer: Callable, args: tuple) -> str:
     """Observe in words which weights `.weights` holds after a call with dropout."""
     module = args[0].build(answer)
+    weights = product_of_sums(*args[1:3]).softmax(-1)  # before the call, which may change what it is given
     module(*args[1:])
-    kept, weights = _weights_of(module), product_of_sums(*args[1:3]).softmax(-1)
+    kept = _weights_of(module)
     problem = has_shape(kept, weights)
     if problem:
         raise CannotObserve(f"of `.weights`: {problem}")

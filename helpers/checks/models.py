@@ -46,3 +46,21 @@ class _Embedding(nn.Embedding):
         if torch.is_grad_enabled():
             self.calls_with_gradients += 1
         return self.dropout(super().forward(ids))
+
+
+class MatrixScore(nn.Module):
+    """A score qᵀ M k with a learned M (3, 5)."""
+
+    def __init__(self):
+        super().__init__()
+        self.M = nn.Parameter(torch.linspace(-1, 1, 15).reshape(3, 5).sin())
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """(B, Q, 3), (B, K, 5) -> (B, Q, K)."""
+        return queries @ self.M.to(queries.dtype) @ keys.transpose(1, 2)
+
+
+def product_less_distance(queries: Tensor, keys: Tensor) -> Tensor:
+    """A score of any widths: the first entries' product, less the distance of the last ones."""
+    product = queries[:, :, :1] * keys[:, :, 0].unsqueeze(1)
+    return product - (queries[:, :, -1:] - keys[:, :, -1].unsqueeze(1)).abs()

@@ -67,10 +67,9 @@ def check(
 
 
 def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
-    # A lambda, a partial or a function of another name is a fine answer: then the name that it is bound to
-    # where `check` was called tells the exercise.
-    name = getattr(answer, "__name__", "")
-    if name in all_exercises():
-        return name
-    bound = (known for known in all_exercises() if namespace.get(known) is answer)
-    return next(bound, name)
+    # A lambda, a partial or a function of another name is a fine answer: the name that it is bound to where `check` was
+    # called tells the exercise, and only where there is none its own.
+    bound = [known for known in all_exercises() if namespace.get(known) is answer]
+    if len(bound) > 1:
+        raise ValueError(f"{' and '.join(bound)} are the same function: each exercise needs an answer of its own")
+    return bound[0] if bound else getattr(answer, "__name__", "")

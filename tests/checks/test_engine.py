@@ -106,6 +106,20 @@ def test_an_answer_is_known_by_the_name_it_is_bound_to():
         exec("check(masked_softmax)", {"check": check, "masked_softmax": answer})
 
 
+def test_one_function_is_no_answer_to_two_exercises():
+    mask = lambda valid_lens, max_len: torch.arange(max_len) < valid_lens.unsqueeze(-1)  # noqa: E731
+    with pytest.raises(ValueError, match="length_mask and masked_mean are the same function"):
+        exec("check(masked_mean)", {"check": check, "length_mask": mask, "masked_mean": mask})
+
+
+def test_a_function_that_goes_by_the_name_of_another_exercise_is_checked_as_what_it_is_bound_to():
+    def length_mask(valid_lens, max_len):
+        return torch.arange(max_len) < valid_lens.unsqueeze(-1)
+
+    with pytest.raises(CheckFailed, match="masked_mean"):
+        exec("check(masked_mean)", {"check": check, "masked_mean": length_mask})
+
+
 def test_an_unknown_exercise_gets_a_sentence_with_the_known_ones():
     with pytest.raises(ValueError, match=r"no exercise called 'over_queries'.*masked_softmax"):
         check(over_queries)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from helpers.checks.engine import examine, find_exercise
-from helpers.checks.forbidden import forbidden_uses
+from helpers.checks.forbidden import forbidden_uses, uses_in_source
 from tests.checks.answers_lab02_scaled_dot_product import BANK
 
 
@@ -80,3 +80,43 @@ def test_pytorchs_attention_is_found_under_whatever_name(answer):
 @pytest.mark.parametrize("answer", [in_a_comment_only, Delegating(), max, functools.partial(in_a_comment_only)])
 def test_a_name_that_is_not_used_and_an_answer_without_source_are_no_forbidden_call(answer):
     assert forbidden_uses(answer, (torch.tensor(1.0),) * 3) == ()
+
+
+_ATTENTION = "torch.nn.functional.scaled_dot_product_attention"
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["def attend(q):\n    return nn.functional.scaled_dot_product_attention(q, q, q)"], (_ATTENTION,)),
+        (
+            [
+                "import torch.nn.functional as F",
+                "%time 1\ndef attend(q):\n    return F.scaled_dot_product_attention(q, q, q)",
+            ],
+            (_ATTENTION,),
+        ),
+        (
+            ["from torch.nn.functional import scaled_dot_product_attention as a", "attend = lambda q: a(q, q, q)"],
+            (_ATTENTION,),
+        ),
+        (
+            ["def attend(q):\n    return beside(q)", "beside = lambda q: nn.MultiheadAttention(4, 1)(q, q, q)"],
+            ("torch.nn.MultiheadAttention",),
+        ),
+        (
+            ["def attend(q):\n    return q", "nn.functional.scaled_dot_product_attention"],
+            (),
+        ),  # an experiment of the student's
+        (
+            [
+                "def attend(q):\n    return scaled_dot_product_attention(q)",
+                "def scaled_dot_product_attention(q):\n    return q",
+            ],
+            (),
+        ),
+        (["def attend(q:", "from torch.nowhere import attention", "\0", "(" * 1000], ()),
+    ],
+)
+def test_the_text_of_the_cells_tells_it_too(cells, found):
+    assert uses_in_source(cells, "attend") == found

@@ -121,15 +121,19 @@ def test_what_is_written_into_arguments_is_written_here():
         assert torch.equal(x, torch.zeros(3)) and box == [1]
 
 
-def test_random_numbers_go_on_as_if_it_had_been_here():
-    with examining({"draw": draw}) as examiner:
+def test_random_numbers_go_on_from_call_to_call_as_if_it_had_been_here():
+    def draws(answer):
         torch.manual_seed(1)
-        theirs = torch.Generator().manual_seed(2)
-        got = [*examiner.find("draw")(theirs), torch.rand(2), torch.rand(2, generator=theirs)]
-    torch.manual_seed(1)
-    mine = torch.Generator().manual_seed(2)
-    want = [*draw(mine), torch.rand(2), torch.rand(2, generator=mine)]
-    assert all(map(torch.equal, got, want))
+        generator = torch.Generator().manual_seed(2)
+        before, of_generator = torch.get_rng_state(), generator.get_state()
+        drawn = [*answer(generator), *answer(generator)]
+        moved = not (torch.equal(before, torch.get_rng_state()) or torch.equal(of_generator, generator.get_state()))
+        torch.set_rng_state(before)
+        return torch.stack([*drawn, *answer(generator)]), moved
+
+    with examining({"draw": draw}) as examiner:
+        got, moved = draws(examiner.find("draw"))
+    assert torch.equal(got, draws(draw)[0]) and moved
 
 
 def test_an_error_over_there_is_one_here_with_its_type_message_and_line():
