@@ -12,7 +12,7 @@ from grading.course import Course, UserError, command
 from grading.feedback import graded_students, page_path, write_pages
 from grading.marking import mark
 from grading.sample_class import hand_in, labs_with_a_sample
-from grading.submissions import find_submissions
+from grading.submissions import find_submissions, shown
 from grading.table import Mark, marks_of, table_of_marks
 
 NOT_ALL_GRADED, USER_ERROR, STOPPED = 1, 2, 130  # exit statuses; 130 is the shell's own for Ctrl-C
@@ -114,7 +114,7 @@ def _autograde(course: Course, arguments: argparse.Namespace) -> int:
         _show(course, lab, marks)
     faults = [each for each in outcomes if each.fault is not None]
     for each in faults:
-        _complain(f"{each.student} was not graded: {each.fault}.", NOT_ALL_GRADED)
+        _complain(f"{shown(each.student)} was not graded: {each.fault}.", NOT_ALL_GRADED)
     return NOT_ALL_GRADED if faults else 0
 
 

@@ -1,10 +1,15 @@
 """The submissions of a lab, and what is wrong with those that nbgrader could make nothing of."""
 
 import json
-from collections.abc import Collection
+import os
+import stat
+from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 
 import nbformat
+
+_MOST_BYTES = 50 * 2**20  # of a notebook's file
 
 
 def find_submissions(submitted: Path, lab: str) -> list[str]:
@@ -26,18 +31,28 @@ def fault_of_submission(submitted: Path, student: str, lab: str, graded_cells: C
     path = submission_path(submitted, student, lab)
     if set(student) & set("*?[]"):
         return "nbgrader can't handle the characters * ? [ ] in a name: rename the folder"
+    if student != student.strip():
+        return "nbgrader takes away the spaces at the ends of a name: rename the folder"
+    if not student.isprintable():
+        return "its name has characters that can't be shown: rename the folder"
+    fault = fault_of_files(path.parent)
+    if fault is not None:
+        return fault
     if not path.is_file():
         return _fault_of_place(path)
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            return f"{path.name} is larger than {_MOST_BYTES // 2**20} MB"
         text = path.read_text(encoding="utf-8")
         json.loads(text)
     except OSError as error:
         return f"{path.name} can't be read: {error.strerror}"
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"{path.name} isn't JSON: the file is damaged, or never was a notebook"
     try:
         cells = nbformat.reads(text, as_version=4).cells
-        found = {str(cell.metadata.get("nbgrader", {}).get("grade_id")) for cell in cells}
+        named = [cell.metadata.get("nbgrader") for cell in cells]
+        found = {str(each.get("grade_id")) for each in named if isinstance(each, dict)}
     except Exception:  # nbformat raises whatever the file provokes
         return f"{path.name} isn't a notebook, though it is JSON"
     if not found & set(graded_cells):
@@ -45,8 +60,41 @@ def fault_of_submission(submitted: Path, student: str, lab: str, graded_cells: C
     return None
 
 
+def fault_of_files(folder: Path) -> str | None:
+    """What in a submission's folder isn't the student's own, in words: a link may point to anything that you can read.
+
+    nbgrader would grade what it points to, and copy it into the feedback.
+    """
+    try:
+        for path in chain((folder.parent, folder), _all_in(folder)):
+            kind = path.lstat().st_mode
+            if stat.S_ISLNK(kind):
+                return (
+                    f"{shown(path.name)} is a link, and what it points to isn't the student's: ask for the file itself"
+                )
+            if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+                return f"{shown(path.name)} is neither a file nor a folder"
+    except FileNotFoundError:
+        return None  # that there is nothing is said elsewhere
+    except (OSError, RecursionError):
+        return f"{shown(folder.name)} has folders that can't be read"
+    return None
+
+
+def _all_in(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place, name) for name in (*folders, *files))
+
+
+def shown(name: str) -> str:
+    """A file's or a folder's name for a terminal, which it may hold commands for."""
+    return name if name.isprintable() else ascii(name)
+
+
 def _fault_of_place(path: Path) -> str:
     if (path.parent.parent / path.name).is_file():
         return f"{path.name} lies beside the folder {path.parent.name}, and belongs into it"
     others = sorted(other.name for other in path.parent.glob("*"))
-    return f"there is no {path.name} in its folder {path.parent.name}, only {', '.join(others) or 'nothing'}"
+    return (
+        f"there is no {path.name} in its folder {path.parent.name}, only {', '.join(map(shown, others)) or 'nothing'}"
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nbgrader.api import SubmittedAssignment
 
 from grading.course import Course
+from grading.submissions import shown
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def table_of_marks(marks: dict[str, dict[str, Mark] | None]) -> str:
     exercises = next(mark for mark in marks.values() if mark is not None)
     automatic = [name for name, mark in exercises.items() if not mark.by_hand]
     by_hand = [name for name, mark in exercises.items() if mark.by_hand]
-    columns = [["student", "", *marks]]
+    columns = [["student", "", *map(shown, marks)]]
     columns += [_column(name, [name], marks) for name in automatic]
     columns += [_column("automatic_total", automatic, marks)]
     columns += [_column(name, [name], marks) for name in by_hand]
