@@ -23,7 +23,7 @@ def test_make_lab_opens_on_the_first_notebook(screen, course, tmp_path):
     command = ["make", "--old-file=environment", "lab", f"ENVIRONMENT={sys.prefix}"]
     with running(command, course, tmp_path) as address:
         screen.page.goto(address)
-        expect(screen.page.get_by_role("heading", name="00 · Start here")).to_be_visible(timeout=SECONDS)
+        expect(screen.page.get_by_role("heading", name="00 · Start here")).to_be_visible()
         expect(screen.page.locator("#jp-main-statusbar")).to_contain_text("Idle")
         screen.keep("start")
         assert screen.page.locator(".jp-Dialog, .Toastify__toast").count() == 0  # nothing pops up
