@@ -17,7 +17,7 @@ from nbgrader.utils import is_grade, is_solution
 
 from grading.course import Course, UserError, command
 from grading.table import Mark, exercise_of, marks_in
-from helpers.checks.engine import find_exercise
+from helpers.checks.engine import all_exercises
 from helpers.checks.report import RECORD
 
 BLANK = "left blank"
@@ -157,7 +157,8 @@ def _labels_in(outputs: list[NotebookNode]) -> list[tuple[str, str | None]]:
 def _label(record: dict) -> tuple[str, str | None]:
     if record["blank"]:
         return BLANK, None
-    known = {each.id: each for each in find_exercise(record["exercise"]).misconceptions}
+    exercise = all_exercises().get(record["exercise"])  # the course may be another one than when it was graded
+    known = {each.id: each for each in exercise.misconceptions} if exercise is not None else {}
     misconception = known.get(record["misconception"])
     if misconception is None:
         return UNNAMED, None

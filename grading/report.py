@@ -1,6 +1,7 @@
 """The report on a lab: for the instructor's terminal, for a spreadsheet, for the next lecture."""
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -76,6 +77,7 @@ def _page(result: ClassResult, picture: bytes) -> str:
         lab=escape(result.lab),
         students=len(result.marks),
         spread=escape(_spread(result)),
+        points=_points(result),
         image=image,
         rows="".join(f"<tr>{row}</tr>" for row in rows),
         mistakes="".join(_mistakes(each) for each in result.exercises if not each.by_hand),
@@ -97,6 +99,12 @@ def _spread(result: ClassResult) -> str:
         f"Points so far, of {result.out_of:g}: from {totals[0]:g} to {totals[-1]:g}, half of them have {middle:g} or more."
         f"{waiting}"
     )
+
+
+def _points(result: ClassResult) -> str:
+    """What the histogram shows: how many students have how many points."""
+    counts = Counter(sorted(result.totals))
+    return ", ".join(f"{count} × {points:g}" for points, count in counts.items())
 
 
 def _mistakes(exercise: ExerciseResult) -> str:
@@ -130,6 +138,7 @@ li {{ margin-bottom: .5rem }}
 <p>Submissions: {students}. {spread}</p>
 <img src="data:image/png;base64,{image}" alt="Left, a histogram of the points. {spread} Right, bars: how many students
 made which mistake. The same numbers stand below in words.">
+<p>How many have how many points: {points}.</p>
 <h2>Exercise by exercise</h2>
 <table>
 <tr><th>exercise</th><th>graded</th><th>mean</th><th>full marks</th><th>blank</th><th>could not be tested</th>

@@ -83,6 +83,12 @@ def test_blank_untested_and_only_hidden_failures_are_told_apart(course):
     assert found.mistakes == [Mistake("right in the check, wrong in the hidden test", 1, None)]
 
 
+def test_what_an_earlier_version_of_the_course_knew_by_name_is_another_mistake(course):
+    graded(course, "ada", without("masked_mean"), {"test_masked_mean": [record("masked_mean", "renamed-since")]})
+    graded(course, "bela", without("masked_mean"), {"test_masked_mean": [record("renamed_since", "finite-fill")]})
+    assert results("masked_mean").mistakes == [Mistake("another mistake", 2, None)]
+
+
 def test_a_written_answer_counts_once_it_is_marked(course):
     graded(course, "marked", RIGHT | {"written_masking": 3})
     graded(course, "waits", RIGHT | {"written_masking": None})
@@ -130,6 +136,7 @@ def test_the_page_loads_nothing_names_nobody_and_has_the_picture_in_words(course
     assert "zaphod" not in page
     alternative = re.search(r'alt="([^"]+)"', page).group(1)
     assert "from 14 to 14" in alternative and "bars: how many students" in alternative
+    assert "How many have how many points: 1 × 14." in page
 
 
 def test_the_picture_names_nobody_counts_in_whole_students_and_cuts_nothing_off(course):
