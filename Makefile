@@ -25,7 +25,7 @@ grade: grading-environment ## grade what lies in classroom/submitted: make grade
 	@$(RUN) python -m grading autograde $(LAB)
 
 bench: environment ## measure what the course claims (some minutes)
-	@for script in benchmarks/*.py; do $(RUN) PYTHONPATH=. python $$script || exit; done
+	@for script in $(basename $(notdir $(wildcard benchmarks/*.py))); do $(RUN) python -m benchmarks.$$script || exit; done
 
 format: development-environment ## format the code and mend what ruff can mend
 	@$(RUN) ruff check --fix .

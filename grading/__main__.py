@@ -26,7 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _complain(str(error), USER_ERROR)
     except SQLAlchemyError as error:
-        return _complain(f"The gradebook can't be read or written: {getattr(error, 'orig', error)}.", USER_ERROR)
+        reason = " ".join(str(getattr(error, "orig", error)).split())
+        return _complain(f"The gradebook can't be read or written: {reason.rstrip('.')}.", USER_ERROR)
     except OSError as error:
         return _complain(
             f"{error.filename or 'A file'} can't be read or written: {error.strerror or error}.", USER_ERROR
@@ -112,6 +113,8 @@ def _autograde(course: Course, arguments: argparse.Namespace) -> int:
     marks = {each.student: marks_of(course, lab, each.student) if each.fault is None else None for each in outcomes}
     if any(marks.values()):
         _show(course, lab, marks)
+        if arguments.db is not None:
+            print("For these, `export GRADEBOOK_URL=...` first: the address that you gave as --db.", flush=True)
     faults = [each for each in outcomes if each.fault is not None]
     for each in faults:
         _complain(f"{shown(each.student)} was not graded: {each.fault}.", NOT_ALL_GRADED)

@@ -10,7 +10,7 @@ from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy import make_url
+from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -51,7 +51,7 @@ class Course:
         """The gradebook, to be used in a `with`.
 
         Raises:
-            UserError: if its address is none.
+            UserError: if its address is none, or the driver isn't installed.
             sqlalchemy.exc.SQLAlchemyError: if it can't be read or written.
         """
         directory = self.directory()
@@ -59,10 +59,12 @@ class Course:
             # nbgrader calls it to make a new gradebook; it lies beside this Python, which need not be on the path.
             os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
         try:
-            make_url(directory.db_url).get_dialect()
-        except (ArgumentError, NoSuchModuleError) as error:
-            example = "postgresql://USER@HOST/DATABASE"
+            create_engine(directory.db_url)  # which connects to nothing yet
+        except (ArgumentError, NoSuchModuleError) as error:  # the address isn't repeated: it may have a password
+            example = "postgresql+psycopg://USER@HOST/DATABASE"
             raise UserError(f"The gradebook's address is none that SQLAlchemy knows; one is {example}.") from error
+        except ModuleNotFoundError as error:
+            raise UserError(f"The gradebook's database needs a driver that isn't installed: {error.name}.") from error
         return Gradebook(directory.db_url, directory.course_id)
 
     @property

@@ -144,7 +144,8 @@ class Workers:
     def _connect(self) -> Any:
         from distributed import Client, LocalCluster
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a worker that is slow to end is no news
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in a sentence, below and above
         if self._scheduler is None:
             cluster = LocalCluster(n_workers=self._number, threads_per_worker=1, dashboard_address=None, memory_limit=0)
             return self._open.enter_context(Client(self._open.enter_context(cluster)))

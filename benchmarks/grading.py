@@ -1,0 +1,135 @@
+"""How fast a class is graded: next to stock nbgrader, what the one writer needs, and what that makes of 10,000.
+
+Run it with `python -m benchmarks.grading [--students N] [--lab LAB]`. The class is half right answers, half ones with
+a small mistake, all different; it is graded twice on the same two cores, by stock nbgrader's `autograde`, which runs
+students' code and tests in one kernel without a sandbox, and by `python -m grading autograde` with its sandbox. The two
+take turns; seconds depend on the machine, the ratios hardly do.
+"""
+
+import argparse
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+from grading.sample_class import fill_in
+from tests.checks.mutants import Lab, mutants_of
+
+ROOT = Path(__file__).parents[1]
+LABS = ("lab01_masked_softmax", "lab05_seq2seq_attention")
+MANY = 10_000
+STOCK = "\ndel c.Autograde, c.ExecuteApart  # nbgrader's own steps\n"
+
+
+def answers_of_a_class(lab: str, students: int) -> Iterator[dict[str, str]]:
+    """For each student the answers by cell: every second has one small mistake, of all kinds in turn."""
+    right = Lab(lab)
+    mistakes = itertools.cycle(mutant for cell in right.solutions for mutant in list(mutants_of(right, cell))[::5])
+    for number in range(students):
+        answers = dict(right.solutions)
+        if number % 2:
+            mistake = next(mistakes)
+            answers[mistake.cell] = mistake.source
+        last = list(answers)[-1]
+        yield answers | {last: f"{answers[last]}\n# student {number}\n"}
+
+
+def make_course(folder: Path, lab: str, config: str) -> None:
+    for room in ("solutions", "labs"):
+        shutil.copytree(ROOT / room / lab, folder / room / lab)
+    (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
+
+
+def seconds(course: Path, *words: str) -> float:
+    """The time of a command in the course's folder."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", *words], cwd=course, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def measure(lab: str, students: int) -> None:
+    """Print the lab's figures."""
+    config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
+    blank = nbformat.read(ROOT / "labs" / lab / f"{lab}.ipynb", as_version=4)
+    notebooks = [nbformat.writes(fill_in(blank, answers)) for answers in answers_of_a_class(lab, students)]
+    with tempfile.TemporaryDirectory() as name:
+        ours, stock = Path(name) / "ours", Path(name) / "stock"
+        make_course(ours, lab, config)
+        make_course(stock, lab, config + STOCK)
+        seconds(stock, "nbgrader", "generate_assignment", "--force", lab)
+
+        def grade(course: Path, first: int, last: int) -> float:
+            for number in range(first, last):
+                path = course / "classroom" / "submitted" / f"student-{number:03}" / lab / f"{lab}.ipynb"
+                path.parent.mkdir(parents=True)
+                path.write_text(notebooks[number], encoding="utf-8")
+            own = course == ours
+            return seconds(
+                course, *(("grading", "autograde", lab, "--workers", "2") if own else ("nbgrader", "autograde", lab))
+            )
+
+        half = students // 2
+        of_ours, of_stock = grade(ours, 0, half), grade(stock, 0, half)
+        print(
+            f"{lab}: stock nbgrader takes {of_stock / of_ours:.2f} times as long (first half of the class)", flush=True
+        )
+        second_of_stock, second_of_ours = grade(stock, half, students), grade(ours, half, students)
+        print(f"{lab}: stock nbgrader takes {second_of_stock / second_of_ours:.2f} times as long (second half)")
+        total, total_of_stock = of_ours + second_of_ours, of_stock + second_of_stock
+        print(
+            f"{lab}: {students} submissions in {total:.0f} s with the sandbox on, {total_of_stock:.0f} s by stock "
+            f"nbgrader: {total_of_stock / total:.2f} times the throughput"
+        )
+        writer = seconds_to_record(ours, lab, students)
+        job = (2 * total - students * writer) / students
+        print(f"{lab}: the writer needs {1000 * writer:.0f} ms a submission, a worker {job:.1f} s")
+        print(f"{lab}: {MANY} submissions on N workers")
+        for workers in (2, 8, 32, 128):
+            print(f"    N = {workers:3}: {hours(workers, job, writer)}")
+        print(
+            f"    from N = {job / writer:.0f} on the writer is the limit: {MANY * writer / 60:.0f} minutes", flush=True
+        )
+
+
+def seconds_to_record(course: Path, lab: str, students: int) -> float:
+    """A submission's time in the writer: everything is recorded anew from the results that are kept.
+
+    What the command takes to start is left out: that is its time for a single submission.
+    """
+    times = []
+    for kept in (students, 1):
+        (course / "classroom" / "gradebook.db").unlink()
+        shutil.rmtree(course / "classroom" / "autograded")
+        for folder in sorted((course / "classroom" / "submitted").iterdir())[kept:]:
+            shutil.rmtree(folder)
+        times.append(seconds(course, "grading", "autograde", lab))
+    return (times[0] - times[1]) / (students - 1)
+
+
+def hours(workers: int, job: float, writer: float) -> str:
+    minutes = MANY * max(job / workers, writer) / 60
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the grading.")
+    parser.add_argument("--students", type=int, default=40, help="how many submissions (default: 40)")
+    parser.add_argument("--lab", action="append", help="which lab; again for another (default: labs 1 and 5)")
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+    for lab in arguments.lab or LABS:
+        measure(lab, arguments.students)
+
+
+if __name__ == "__main__":
+    main()
