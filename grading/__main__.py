@@ -110,9 +110,9 @@ def _autograde(course: Course, arguments: argparse.Namespace) -> int:
         students = [arguments.student]
 
     outcomes = autograde(course, lab, students, Ways(arguments.sandbox, arguments.scheduler, arguments.workers))
-    marks = {each.student: marks_of(course, lab, each.student) if each.fault is None else None for each in outcomes}
-    if any(marks.values()):
-        _show(course, lab, marks)
+    marks = marks_of(course, lab, [each.student for each in outcomes if each.fault is None])
+    if marks:
+        _show(course, lab, {each.student: marks.get(each.student) for each in outcomes})
         if arguments.db is not None:
             print("For these, `export GRADEBOOK_URL=...` first: the address that you gave as --db.", flush=True)
     faults = [each for each in outcomes if each.fault is not None]

@@ -20,7 +20,7 @@ from grading.course import Course, UserError
 from grading.jobs import Workers, fit
 from grading.logs import Reason, logging_to
 from grading.rebuilding import rebuilt
-from grading.recording import Recorded, in_one_transaction, recorded, state
+from grading.recording import Recorded, in_one_transaction, prepare, recorded, state
 from grading.results import Results, key
 from grading.submissions import fault_of_submission, submission_path
 
@@ -162,8 +162,8 @@ def register(course: Course, lab: str, reason: Reason) -> list[str]:
 
     The student's copy that nbgrader makes on this occasion is thrown away: grading leaves labs/ as it is.
     """
-    with course.gradebook():
-        pass  # one that can't be opened is an error of its own, which nbgrader would bury in the log
+    with course.gradebook() as gradebook:
+        prepare(gradebook)  # one that can't be written is an error of its own, which nbgrader would bury in the log
     with tempfile.TemporaryDirectory() as release:
         directory = course.directory(assignment_id=lab, release_directory=release)
         try:

@@ -58,15 +58,20 @@ class Recorded:
     timestamp: datetime.datetime | None
 
 
-def recorded(connection: sqlalchemy.Connection, lab: str) -> dict[str, Recorded]:
-    """By student, what the gradebook has of a lab; also makes sure that the gradebook can be written.
+def prepare(gradebook: Gradebook) -> None:
+    """Make room for the notes in a gradebook.
 
     Raises:
-        sqlalchemy.exc.SQLAlchemyError: if it can't.
+        sqlalchemy.exc.SQLAlchemyError: if it can't be written.
     """
-    with connection.begin():
+    with gradebook.engine.begin() as connection:
         _NOTES.create(connection, checkfirst=True)
         connection.execute(_NOTES.delete().where(_NOTES.c.submission == ""))  # there is none: it is the right to write
+
+
+def recorded(connection: sqlalchemy.Connection, lab: str) -> dict[str, Recorded]:
+    """By student, what a gradebook has of a lab."""
+    with connection.begin():
         rows = connection.execute(
             sqlalchemy.select(SubmittedAssignment.student_id, _NOTES.c.state, SubmittedAssignment.timestamp)
             .join(_NOTES, _NOTES.c.submission == SubmittedAssignment.id)

@@ -18,10 +18,10 @@ class Mark:
     by_hand: bool
 
 
-def marks_of(course: Course, lab: str, student: str) -> dict[str, Mark]:
-    """A student's marks by exercise, in the lab's order."""
+def marks_of(course: Course, lab: str, students: list[str]) -> dict[str, dict[str, Mark]]:
+    """For each student the marks by exercise, in the lab's order."""
     with course.gradebook() as gradebook:
-        return marks_in(gradebook.find_submission(lab, student))
+        return {student: marks_in(gradebook.find_submission(lab, student)) for student in students}
 
 
 def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:

@@ -1,6 +1,9 @@
 """`python -m grading`: a class graded from the command line, whatever was handed in."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -178,6 +181,40 @@ def test_an_unknown_lab_is_answered_with_the_labs_there_are(course, capsys, word
 
 def test_a_missing_lab_is_asked_for(course, capsys):
     assert says(capsys, "autograde") == f"Which lab? Give its name, one of: {LAB} (make grade LAB=...).\n"
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "two"])
+def test_a_number_of_workers_that_is_none_is_refused(course, capsys, number):
+    sentence = f"argument --workers: {number!r} is no number of workers: 1 is the least (--help says more).\n"
+    assert says(capsys, "autograde", LAB, f"--workers={number}").endswith(sentence)
+
+
+def test_a_lab_whose_release_is_missing_is_not_graded(course, capsys):
+    hand_in(course, "ada", filled_in({}))
+    shutil.rmtree(course / "labs" / LAB)
+    sentence = f"The students' copy of {LAB} is missing in labs/{LAB}: `make labs` writes it.\n"
+    assert says(capsys, "autograde", LAB) == sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may write everywhere")
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("gradebook.db", "The gradebook can't be read or written: attempt to write a readonly database.\n"),
+        (".", "classroom/autograde.lock can't be read or written: Permission denied.\n"),
+    ],
+)
+def test_what_cannot_be_written_is_named(course, place, sentence):
+    hand_in(course, "ada", filled_in({}))
+    locked = course / "classroom" / place
+    locked.chmod(locked.stat().st_mode & ~0o222)
+    (course / "classroom" / "autograde.lock").unlink(missing_ok=True) if place == "." else None
+    words = [sys.executable, "-m", "grading", "autograde", LAB, "--no-sandbox"]
+    if os.geteuid() == 0:  # without root's right to write what may not be written
+        words = ["setpriv", "--bounding-set=-dac_override", *words]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.endswith(sentence) and "\n" not in done.stderr[:-1]
 
 
 def test_an_empty_classroom_is_told_where_submissions_go_and_offered_a_sample(course, capsys):
