@@ -48,7 +48,7 @@ def finish(process, course):
     assert process.wait(timeout=600) == 0, (course / "printed").read_text()
 
 
-def wait_for(happens, seconds=300):
+def wait_for(happens, seconds=900):
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, "it didn't happen"
