@@ -14,7 +14,6 @@ from grading.course import UserError
 from grading.results import fingerprint
 from grading.sandbox import NoSandbox, require_bubblewrap
 
-_IN_FLIGHT = 200  # jobs handed to Dask at a time: enough for many workers, and few enough to be held in memory
 _SECONDS_TO_CONNECT = 10
 # The examiner takes over the standard output and PyTorch's state of its process: a Dask worker with several threads runs
 # one submission at a time all the same.
@@ -78,10 +77,6 @@ class Workers:
         self._running.clear()
         self._open.close()
 
-    @property
-    def full(self) -> bool:
-        return len(self._running) >= _IN_FLIGHT
-
     def submit(self, key: str, notebook: str) -> None:
         """Have a notebook executed; `key` is the key of its result.
 
@@ -132,7 +127,7 @@ class Workers:
             )
         error = job.exception()
         if isinstance(error, UserError):
-            raise UserError(f"The workers{self._at} can't grade: {error}.")
+            raise UserError(f"The workers{self._at} can't grade: {str(error).rstrip('.')}.")
         if error is not None and type(error).__name__ == "KilledWorker":
             return RuntimeError("each worker that ran it died")
         return error if error is not None else job.result()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from grading.__main__ import main
+from grading.course import UserError
 from grading.jobs import Workers
 from tests.grading.classroom import LAB, ROOT, SANDBOX, filled_in, hand_in, make_course, run
 from tests.grading.test_many_at_once import CLASS, record, results, wait_for
@@ -87,7 +89,6 @@ def test_two_workers_of_which_one_is_killed_give_the_marks_that_one_computer_giv
         first.send_signal(signal.SIGKILL)
         assert grading.wait(timeout=600) == 0, (tmp_path / "printed").read_text()
     assert record(course) == undisturbed_marks
-    assert not list(tmp_path.glob("*/classroom/*.lock")) or not (tmp_path / "first" / "classroom").exists()
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +159,5 @@ def test_a_scheduler_that_does_not_answer_is_named(course, capsys, monkeypatch, 
     ],
 )
 def test_workers_that_do_not_fit_are_refused_before_anything_is_run(answer, sentence):
-    from grading.course import UserError
-
-    with pytest.raises(UserError, match="The worker at tcp://w"):
+    with pytest.raises(UserError, match=re.escape(f"The worker at tcp://w {sentence}")):
         Workers(True, None, 1, 1)._examine({"tcp://w": answer})
