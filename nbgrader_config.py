@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -63,6 +63,6 @@ c.GenerateFeedback.preprocessors = [
     "grading.feedback.GetMarks",
     ClearHiddenTests,
     ClearMarkScheme,
-    CSSHTMLHeaderPreprocessor,
+    "grading.feedback.Style",
 ]
 c.KernelManager.transport_encryption = "auto"  # without it each kernel prints a warning to the instructor's terminal

@@ -8,12 +8,21 @@ from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
-from nbgrader.preprocessors import GetGrades
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from tqdm import tqdm
 
 from grading.course import Course, UserError, command
 from grading.logs import logging_to
+
+_STYLE = """
+.rendered_html table { margin: .7em 0 }
+.rendered_html th, .rendered_html td { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left }
+.rendered_html details { margin: .4em 0 }
+.rendered_html summary { display: list-item; cursor: pointer }
+.input_area pre, .output_area pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere }
+a.anchor-link { display: none }
+"""
 
 
 class GetMarks(GetGrades):
@@ -29,6 +38,14 @@ class GetMarks(GetGrades):
                 before = cell.metadata.nbgrader.comment
                 cell.metadata.nbgrader.comment = "\n\n".join(filter(None, [before, "*Not marked yet.*"]))
         return cell, resources
+
+
+class Style(NbGraderPreprocessor):
+    """Adds to a page's styles, which nbconvert has put together by then, what makes nbgrader's page easy to read."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        resources["inlining"]["css"].append(_STYLE)
+        return nb, resources
 
 
 def graded_students(course: Course, lab: str) -> dict[str, int]:

@@ -54,6 +54,7 @@ def test_a_page_has_the_hidden_verdict_and_message_but_neither_its_code_nor_the_
     said = words(page(course, "ada"))
     assert "".join(MESSAGE.split()) in said
     assert "Score:3.0/20.0" in said
+    assert ".rendered_html summary { display: list-item" in page(course, "ada").read_text(encoding="utf-8")
     assert "test_masked_softmax_hiddenScore:0.0/4.0" in said
     hidden = secrets(course)
     assert len(hidden) > 20 and any("hidden_reference" in line for line in hidden)
