@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENVIRONMENT := $(if $(filter attention-by-hand,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX),$(CURDIR)/.venv)
 RUN := PATH="$(ENVIRONMENT)/bin:$$PATH"
 
-.PHONY: help lab test labs notebooks grade bench format clean environment grading-environment development-environment
+.PHONY: help lab test labs notebooks grade bench book format clean environment book-environment grading-environment development-environment
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,18 +27,24 @@ grade: grading-environment ## grade what lies in classroom/submitted: make grade
 bench: environment ## measure what the course claims (some minutes)
 	@for script in $(basename $(notdir $(wildcard benchmarks/*.py))); do $(RUN) python -m benchmarks.$$script || exit; done
 
+book: book-environment ## build the course as a site of static pages in book/_build (a minute or two)
+	@$(RUN) python -m book.build
+
 format: development-environment ## format the code and mend what ruff can mend
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-clean: ## remove .venv and the tools' caches (never classroom/)
-	rm -rf .venv .hypothesis .pytest_cache .ruff_cache *.egg-info
+clean: ## remove .venv, the site and the tools' caches (never classroom/)
+	rm -rf .venv book/_build .hypothesis .pytest_cache .ruff_cache *.egg-info
 
 environment:
 	@$(PYTHON) tools/install.py "$(ENVIRONMENT)"
 
 development-environment:
-	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --grading --dev
+	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --grading --book --dev
+
+book-environment:
+	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --book
 
 grading-environment:
 	@$(PYTHON) tools/install.py "$(ENVIRONMENT)" --grading

@@ -126,6 +126,12 @@ def test_what_the_tests_need_is_added_to_an_environment_without_it(environment):
     assert "--editable .[dev]" in (environment / "install.log").read_text()
 
 
+def test_going_from_one_target_to_another_and_back_needs_no_installation(environment):
+    install(environment, "--dev", pip="exit 0")
+    install(environment, "--book", pip="exit 0")
+    assert install(environment, "--dev", pip="exit 1").returncode == 0
+
+
 def test_a_failed_installation_shows_pips_words_and_what_to_do_and_is_tried_again(environment):
     failed = install(environment, pip='echo "ERROR: no such wheel"; exit 1')
     assert failed.returncode == 1

@@ -1,8 +1,9 @@
-"""Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [--grading] [--dev].
+"""Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [EXTRA...].
 
 ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or of an active conda environment; --grading
-adds what only instructors need, --dev what the tests need. `make` runs this before everything else, so it uses nothing but Python's standard library. When
-there is nothing to do it does nothing; stopped half-way, it goes on from there.
+adds what only instructors need, --book what the site needs, --dev what the tests need. `make` runs this before
+everything else, so it uses nothing but Python's standard library. When there is nothing to do it does nothing; stopped
+half-way, it goes on from there.
 """
 
 import sys
@@ -48,10 +49,12 @@ def main(environment: Path, extras: list[str]) -> None:
         moved = installed.get("folder", str(ROOT)) != str(ROOT)  # the commands in it carry the old folder's name
         if moved or not has_pip(python):
             make_virtual_environment("[1/3] Virtual environment", environment)
+            installed = {}
         warn_of_cuda_build(python, torch)
         pip_install(f"[2/3] PyTorch {torch.removeprefix('torch==')}", python, torch)
         pip_install("[3/3] JupyterLab, nbgrader and the rest", python, "--editable", course)
-    record.write_text(json.dumps(wanted, indent=1))
+    # What other extras brought is still there: who goes back to them needs neither pip nor the internet.
+    record.write_text(json.dumps(installed | wanted, indent=1))
     print(f"The environment is ready, after {time.monotonic() - started:.0f} s.", flush=True)
 
 

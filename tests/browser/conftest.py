@@ -1,11 +1,9 @@
 """The course in a real browser: JupyterLab as `make lab` starts it, on a copy of the course, in headless Chromium."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.browser.jupyterlab import JUPYTERLAB, JupyterLab, copy_course, running
 from tests.browser.screen import Screen
@@ -21,22 +19,6 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         item.stash[FAILED] = True
     return report
-
-
-# These live as long as a module: while Playwright runs it occupies the thread's event loop, which the tests elsewhere
-# that run notebooks need.
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        missing = "Chromium isn't installed: apt install chromium"
-        pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,321 @@
+"""The mistakes that can be seen: what a wrong implementation makes of one small input, beside what is right.
+
+An exercise whose result is a matrix of weights, a mask or links, or that draws one, has small inputs here. A mistake is
+drawn on the first of them on which it shows; if it shows on none (a gradient, a type, an error), it has no picture.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from helpers.attention import causal_mask, length_mask, masked_softmax, scaled_dot_product_attention
+from helpers.checks import figures
+from helpers.checks.engine import Exercise, Misconception
+from helpers.checks.lab07_alignment_heatmaps import Sketch
+from helpers.metrics import hard_alignment
+from helpers.plotting import HEATMAP, KEY, QUERY, outline_links, plot_attention, plot_attention_grid, subplots
+from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a page needs it. `width` is in CSS pixels."""
+
+    png: bytes
+    width: int
+    caption: str
+    alternative: str
+
+
+@dataclass(frozen=True)
+class Input:
+    """A small input of an exercise, in words, and what its rows and columns are, for each matrix that comes back."""
+
+    words: str
+    args: tuple
+    rows: Sequence[Sequence[str]]
+    columns: Sequence[Sequence[str]]
+    best_for: tuple[str, ...] = ()  # the mistakes that are to be drawn on this input, though others come before it
+
+
+def draw(exercise: Exercise, misconception: Misconception) -> Picture | None:
+    """Draw a mistake beside what is right, if it can be seen on one of the exercise's inputs."""
+    kind = _KINDS.get(exercise.name)
+    inputs = kind.inputs if kind else ()
+    for given in sorted(inputs, key=lambda given: misconception.id not in given.best_for):
+        right = kind.look(kind.right, given)
+        for wrong in misconception.wrong:
+            try:
+                seen = kind.look(wrong, given)
+            except Exception:  # a mistake that ends in an error, or gives another thing, can't be seen
+                continue
+            if kind.differ(seen, right):
+                figure, difference = kind.draw(seen, right, given)
+                caption = f"{given.words} Left: the mistake. Right: as it should be."
+                return Picture(*_png(figure), caption, f"{caption} {difference}".rstrip())
+    return None
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How an exercise's results are looked at, compared and drawn."""
+
+    inputs: Sequence[Input]
+    right: Any
+    look: Callable[[Any, Input], Any]
+    differ: Callable[[Any, Any], bool]
+    draw: Callable[[Any, Any, Input], tuple[Figure, str]]
+
+
+def _png(figure: Figure) -> tuple[bytes, int]:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue(), round(80 * figure.get_size_inches()[0])
+
+
+# --- Matrices: weights and masks -----------------------------------------------------------------------------------
+
+
+def _matrices(part: Callable[[Any], Tensor] = lambda result: result) -> Callable[[Callable, Input], Tensor]:
+    """Look at what comes back as a stack of matrices, one for each sentence."""
+
+    def look(answer: Callable, given: Input) -> Tensor:
+        args = (arg.clone() if isinstance(arg, Tensor) else arg for arg in given.args)
+        matrices = part(answer(*args)).detach().float()
+        return matrices.reshape(len(given.rows), len(given.rows[0]), len(given.columns[0]))
+
+    return look
+
+
+def _far_apart(seen: Tensor, right: Tensor) -> bool:
+    """Whether two stacks differ by what can be seen in numbers with two decimals."""
+    return not torch.allclose(seen, right, atol=0.005, rtol=0.0)
+
+
+def _draw_matrices(seen: Tensor, right: Tensor, given: Input) -> tuple[Figure, str]:
+    panels, titles, rows, columns = [], [], [], []
+    for number, pair in enumerate(zip(seen, right, strict=True)):
+        which = f", sentence {number + 1}" if len(seen) > 1 else ""
+        panels += pair
+        titles += [f"mistake{which}", f"right{which}"]
+        rows += [given.rows[number]] * 2
+        columns += [given.columns[number]] * 2
+    figure = plot_attention_grid(panels, columns, rows, titles, columns=2, numbers=True)
+    sentence, row = (~torch.isclose(seen, right, atol=0.005, rtol=0.0)).any(-1).nonzero()[0].tolist()
+    where = f"In the row of “{given.rows[sentence][row]}”"
+    return (
+        figure,
+        f"{where} the mistake gives {_numbers(seen[sentence, row])}; right is {_numbers(right[sentence, row])}.",
+    )
+
+
+def _numbers(row: Tensor) -> str:
+    return ", ".join(f"{number:.2f}" for number in row.tolist())
+
+
+_PAIR, _PADDED = ("red", "car"), ("red", "car", "<pad>", "<pad>")
+# As in notebook 01: the padding is not silent, and "car" likes what it finds there.
+_PAD_QUERY, _PAD_KEY, _PAD_VALUE = torch.zeros(4), torch.tensor([0.0, 2.0, 2.0, 0.0]), torch.tensor([5.0, 5.0])
+
+
+def _pad(vectors: Tensor, padding: Tensor) -> Tensor:
+    return torch.cat([vectors[1:3], padding.expand(2, -1)])
+
+
+_QUERIES = torch.stack([QUERIES, _pad(QUERIES, _PAD_QUERY)])
+_KEYS = torch.stack([KEYS, _pad(KEYS, _PAD_KEY)])
+_VALUES = torch.stack([VALUES, _pad(VALUES, _PAD_VALUE)])
+_SCORES = _QUERIES @ _KEYS.mT / 2
+
+
+def _score_inputs(make: Callable[[Tensor, Tensor, Tensor], tuple]) -> list[Input]:
+    """The running example in five forms; `make` has queries, keys and values, and gives the first arguments."""
+    sentence, pair = (each[:1] for each in (_QUERIES, _KEYS, _VALUES)), (_QUERIES[1:, :2], _KEYS[1:], _VALUES[1:])
+    sentence, both = make(*sentence), make(_QUERIES, _KEYS, _VALUES)
+    pair = make(*pair)
+    two, each, none = torch.tensor([2]), torch.tensor([[1, 2, 3, 4]]), torch.tensor([0])
+    return [
+        Input("Two words and two steps of padding.", (*pair, two), [_PAIR], [_PADDED]),
+        Input("Four words, without lengths.", (*sentence, None), [TOKENS], [TOKENS]),
+        Input(
+            "A batch of two sentences, of four words and of two.",
+            (*both, torch.tensor([4, 2])),
+            [TOKENS, _PADDED],
+            [TOKENS, _PADDED],
+            best_for=("softmax-over-batch",),
+        ),
+        Input(
+            "Four words; the first may see one of them, the second two, and so on.",
+            (*sentence, each),
+            [TOKENS],
+            [TOKENS],
+        ),
+        Input("Two queries and nothing but padding: no valid key.", (*pair, none), [_PAIR], [("<pad>",) * 4]),
+    ]
+
+
+def _with_scores(words: str, scores: list[list[float]], length: int) -> Input:
+    columns = ("red", "car", "stops")[:length] + ("<pad>",) * (3 - length)
+    return Input(words, (torch.tensor([scores]), torch.tensor([length])), [_PAIR[: len(scores)]], [columns])
+
+
+_SOFTMAX_INPUTS = [
+    *_score_inputs(lambda queries, keys, values: (queries @ keys.mT / 2,)),
+    _with_scores("Scores of 800 and of −800.", [[801.0, 800.0, 0.0], [-801.0, -800.0, 0.0]], 2),
+    _with_scores("Padding that scores 200.", [[2.0, 1.0, 200.0], [1.0, 2.0, 200.0]], 2),
+    _with_scores("Scores far below 0.", [[-2e5, -2e5, 0.0]], 2),
+]
+
+
+# --- Links: which source token belongs to a target token -----------------------------------------------------------
+
+
+def _links(answer: Callable, given: Input) -> set[tuple[int, int]]:
+    weights, threshold = given.args
+    found = answer(weights.clone()) if threshold is None else answer(weights.clone(), threshold)
+    links = {(int(target), int(source)) for target, source in found}
+    if any(target >= len(weights) or source >= weights.shape[1] for target, source in links):
+        raise ValueError("a link lies outside")
+    return links
+
+
+def _draw_links(seen: set, right: set, given: Input) -> tuple[Figure, str]:
+    figure, axes = subplots(1, 2, size=(8.4, 3.4))
+    for ax, title, links in zip(axes, ("mistake", "right"), (seen, right), strict=True):
+        plot_attention(given.args[0], given.columns[0], given.rows[0], ax=ax, title=title, numbers=True)
+        outline_links(ax, links)
+    rows, columns = given.rows[0], given.columns[0]
+
+    def named(links: set) -> str:
+        return ", ".join(f"{rows[target]} – {columns[source]}" for target, source in sorted(links)) or "no links"
+
+    return figure, f"The mistake links {named(seen)}; right is {named(right)}."
+
+
+_ENGLISH, _FRENCH = ("the", "red", "car", "stops"), ("la", "voiture", "rouge", "s'arrête")
+_CROSSING = torch.tensor([[70, 10, 15, 5], [5, 15, 75, 5], [5, 80, 10, 5], [5, 5, 30, 60]]) / 100
+_TIED = torch.tensor([[40, 10, 40, 10], [5, 15, 75, 5], [5, 80, 10, 5], [25, 25, 25, 25]]) / 100
+_NOT = torch.tensor([[20, 75, 5], [5, 10, 85], [10, 60, 30]]) / 100
+_LINK_INPUTS = [
+    Input(
+        "Frames mark the links, one for each target token.",
+        (_NOT, None),
+        [("ne", "s'arrête", "pas")],
+        [("does", "not", "stop")],
+    ),
+    Input("Frames mark the links, one for each target token.", (_CROSSING, None), [_FRENCH], [_ENGLISH]),
+    Input("Frames mark the links; two rows have a tie.", (_TIED, None), [_FRENCH], [_ENGLISH]),
+    Input("Frames mark the links, with a threshold of 0.3.", (_CROSSING, 0.3), [_FRENCH], [_ENGLISH]),
+    Input("Frames mark the links, with a threshold of 0.4.", (_TIED, 0.4), [_FRENCH], [_ENGLISH]),
+    Input("Frames mark the links, with a threshold of 0.", (_CROSSING, 0.0), [_FRENCH], [_ENGLISH]),
+]
+
+
+# --- Drawings: what a plotting function draws ----------------------------------------------------------------------
+
+
+def _drawn(answer: Sketch, given: Input) -> figures.Picture:
+    return answer.drawing(given.args[0], list(given.columns[0]), list(given.rows[0]), True).picture
+
+
+def _drawn_otherwise(seen: figures.Picture, right: figures.Picture) -> bool:
+    def told(picture: figures.Picture) -> tuple:
+        return [(each.values.tolist(), each.scale) for each in picture.heatmaps], picture.x, picture.y
+
+    return told(seen) != told(right)
+
+
+def _draw_drawings(seen: figures.Picture, right: figures.Picture, given: Input) -> tuple[Figure, str]:
+    rows, columns = len(given.rows[0]), len(given.columns[0])
+    figure, axes = subplots(1, 2, size=(2 * (2.6 + 0.22 * columns), 1.6 + 0.24 * rows))
+    for ax, title, picture in zip(axes, ("mistake", "right"), (seen, right), strict=True):
+        _redraw(ax, picture)
+        ax.set_title(title, loc="left")
+    return figure, ""
+
+
+def _redraw(ax: Axes, picture: figures.Picture) -> None:
+    for heatmap in picture.heatmaps:
+        low, high = heatmap.scale
+        image = ax.imshow(heatmap.values, cmap=HEATMAP, vmin=low, vmax=high)
+        ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    ax.set(xlim=picture.x.limits, ylim=picture.y.limits)
+    ax.set_xticks(
+        [place for place, _ in picture.x.labels], [token for _, token in picture.x.labels], rotation=45, ha="right"
+    )
+    ax.set_yticks([place for place, _ in picture.y.labels], [token for _, token in picture.y.labels])
+    ax.set_xlabel(picture.x.title, color=KEY)
+    ax.set_ylabel(picture.y.title, color=QUERY)
+
+
+def _diagonal(words: Sequence[str], words_too: Sequence[str]) -> Input:
+    weights = (3 * torch.eye(len(words_too), len(words))).softmax(-1)
+    return Input(f"A sentence of {len(words)} tokens.", (weights,), [words_too], [words])
+
+
+_DRAWING_INPUTS = [
+    Input("The red car and its French.", (_CROSSING[:3],), [_FRENCH[:3]], [_ENGLISH]),
+    _diagonal(("the", "car", "and", "the", "bus"), ("la", "voiture", "et", "le", "bus")),
+    _diagonal(tuple("ABCDEFGHIJKL"), tuple("ABCDEFGHIJKL")),
+]
+
+
+# --- The exercises -------------------------------------------------------------------------------------------------
+
+
+def _ablated(weights: Tensor, position: int) -> Tensor:
+    rest = weights.index_fill(1, torch.tensor(position), 0.0)
+    others = torch.full_like(weights, 1 / (weights.shape[1] - 1)).index_fill(1, torch.tensor(position), 0.0)
+    return torch.where(rest.sum(1, keepdim=True) > 0, rest / rest.sum(1, keepdim=True), others)
+
+
+def _of_matrices(inputs: Sequence[Input], right: Callable, part: Callable = lambda result: result) -> _Kind:
+    return _Kind(inputs, right, _matrices(part), _far_apart, _draw_matrices)
+
+
+def _second(pair: tuple) -> Tensor:
+    _, weights = pair
+    return weights
+
+
+_STEPS = [f"step {number}" for number in range(4)]
+_KINDS = {
+    "length_mask": _of_matrices(
+        [
+            Input("The lengths 1 and 3; 1 is True.", (torch.tensor([1, 3]), 4), [("length 1", "length 3")], [_STEPS]),
+            Input("The lengths 0 and 4; 1 is True.", (torch.tensor([0, 4]), 4), [("length 0", "length 4")], [_STEPS]),
+            Input(
+                "A length for each of two queries, 2 and 3; 1 is True.",
+                (torch.tensor([[2, 3]]), 4),
+                [("length 2", "length 3")],
+                [_STEPS],
+            ),
+        ],
+        length_mask,
+    ),
+    "masked_softmax": _of_matrices(_SOFTMAX_INPUTS, masked_softmax),
+    "scaled_dot_product_attention": _of_matrices(
+        _score_inputs(lambda *vectors: vectors), scaled_dot_product_attention, _second
+    ),
+    "plot_attention": _Kind(_DRAWING_INPUTS, Sketch(), _drawn, _drawn_otherwise, _draw_drawings),
+    "hard_alignment": _Kind(_LINK_INPUTS, hard_alignment, _links, lambda seen, right: seen != right, _draw_links),
+    "ablate_source": _of_matrices(
+        [
+            Input("The column of “car” is taken away.", (_CROSSING, 2), [_FRENCH], [_ENGLISH]),
+            Input(
+                "The column of “car” is taken away; “voiture” had all its weight there.",
+                (torch.cat([_CROSSING[:1], torch.eye(4)[2:3], _CROSSING[2:]]), 2),
+                [_FRENCH],
+                [_ENGLISH],
+            ),
+        ],
+        _ablated,
+    ),
+    "causal_mask": _of_matrices([Input("A length of 4; 1 is True.", (4,), [TOKENS], [TOKENS])], causal_mask),
+}
