@@ -92,6 +92,7 @@ def test_an_instructor_grades_in_formgrader_and_a_student_reads_why(lab, formgra
     wait_for_success(formgrader)
 
     lab.page.goto((lab.course / "classroom" / "feedback" / "mistaken" / LAB / f"{LAB}.html").as_uri())
+    assert lab.page.locator("td").first.evaluate("cell => parseFloat(getComputedStyle(cell).paddingLeft)") > 2
     lab.screen.keep("feedback")
     lab.page.get_by_text(MISTAKE).evaluate("element => element.scrollIntoView({block: 'center'})")
     lab.screen.keep("feedback on the mistake")
