@@ -110,7 +110,7 @@ def _result(name: str, marks: dict, found: dict[str, dict[str, list[tuple]]], bl
     labels = Counter(label for each in found.values() for label in each.get(name, ()))
     mistakes = [
         Mistake(title, count, explanation)
-        for (title, explanation), count in sorted(labels.items(), key=lambda each: (-each[1], each[0][0]))
+        for (title, explanation), count in sorted(labels.items(), key=_named_first)
         if title not in (BLANK, NOT_TESTED)
     ]
     return ExerciseResult(
@@ -123,6 +123,11 @@ def _result(name: str, marks: dict, found: dict[str, dict[str, list[tuple]]], bl
         labels[NOT_TESTED, None],
         mistakes,
     )
+
+
+def _named_first(label: tuple[tuple[str, str | None], int]) -> tuple:
+    (title, explanation), count = label
+    return explanation is None, -count, title  # what has no name is many mistakes, of which none need be common
 
 
 def _blank_written_answers(submission: SubmittedAssignment) -> list[str]:
