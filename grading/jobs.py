@@ -66,6 +66,7 @@ class Workers:
         self._number = min(number or os.cpu_count() or 1, jobs)
         self._here = scheduler is None and jobs == 1
         self._client: Any = None
+        self._cluster: Any = None  # of this computer's own
         self._running: dict[str, Any] = {}
         self._done: queue.SimpleQueue = queue.SimpleQueue()
         self._open = contextlib.ExitStack()
@@ -111,7 +112,10 @@ class Workers:
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._done.get(timeout=5)
-            if not told and not self._client.scheduler_info(n_workers=-1)["workers"]:
+            if self._cluster is not None:
+                # On a computer that is busy Dask may take a worker for lost, which then ends: another takes its place.
+                self._cluster.scale(self._number)
+            elif not told and not self._client.scheduler_info(n_workers=-1)["workers"]:
                 tqdm.write("No worker is left: waiting for one. (Ctrl-C stops; what is done stays done.)")
                 told = True
 
@@ -143,7 +147,8 @@ class Workers:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in a sentence, below and above
         if self._scheduler is None:
             cluster = LocalCluster(n_workers=self._number, threads_per_worker=1, dashboard_address=None, memory_limit=0)
-            return self._open.enter_context(Client(self._open.enter_context(cluster)))
+            self._cluster = self._open.enter_context(cluster)
+            return self._open.enter_context(Client(cluster))
         try:
             client = self._open.enter_context(Client(self._scheduler, timeout=_SECONDS_TO_CONNECT))
         except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -15,6 +16,7 @@ from filelock import FileLock
 from grading.__main__ import main
 from grading.autograding import autograde
 from grading.course import Course
+from grading.jobs import Workers
 from grading.sample_answers import lab01_masked_softmax as answers
 from tests.grading.classroom import LAB, filled_in, hand_in, make_course, open_gradebook, run, scores
 
@@ -271,3 +273,19 @@ def test_a_second_grading_waits_for_nothing_and_says_so(tmp_path, monkeypatch, c
     with FileLock(course / "classroom" / "autograde.lock"):
         assert main(["autograde", LAB, "--no-sandbox"]) == 2
     assert capsys.readouterr().err == "Another grading of this class is under way: wait until it ends, or stop it.\n"
+
+
+@pytest.mark.slow
+def test_workers_that_dask_takes_for_lost_are_replaced():
+    async def lose_all(dask_scheduler):
+        for worker in list(dask_scheduler.workers):
+            await dask_scheduler.remove_worker(worker, stimulus_id="lost")
+
+    with Workers(sandbox=False, scheduler=None, number=1, jobs=2) as workers:
+        workers.submit("one", nbformat.writes(nbformat.v4.new_notebook()))
+        workers._client.run_on_scheduler(lose_all)
+        give_up = threading.Timer(300, workers._running["one"].cancel)
+        give_up.start()
+        ((key, executed),) = workers.finished(wait=True)
+        give_up.cancel()
+    assert key == "one" and nbformat.reads(executed, as_version=4).cells == []
