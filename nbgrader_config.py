@@ -55,6 +55,10 @@ c.Autograde.autograde_preprocessors = [
 
 c.ExecuteApart.results = str(ROOT / "classroom" / "results")
 
+# Nothing that a student writes runs in the browser of whoever reads it, in Formgrader or in the feedback. (Nor does what a
+# student's code shows: that is taken care of when it is executed.)
+c.HTMLExporter.filters = {"markdown2html": "grading.harmless.markdown_to_plain_html"}
+
 # The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when
 # it grades, so the rubric is in view. (By default nbgrader expects mark schemes in "task" cells only.)
 c.ClearMarkScheme.enforce_metadata = False

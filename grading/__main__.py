@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from grading.autograding import Ways, autograde
 from grading.course import Course, UserError, command
 from grading.feedback import graded_students, page_path, write_pages
+from grading.harmless import plain_text
 from grading.marking import mark
 from grading.sample_class import hand_in, labs_with_a_sample
 from grading.submissions import find_submissions, shown
@@ -191,7 +192,7 @@ def _report(course: Course, arguments: argparse.Namespace) -> int:
 
 
 def _complain(sentence: str, status: int) -> int:
-    print(sentence, file=sys.stderr)
+    print(plain_text(sentence), file=sys.stderr)
     return status
 
 

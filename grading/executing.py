@@ -23,6 +23,7 @@ from traitlets import Bool, Instance, Integer, Unicode
 from grading.border.examiner import Examiner
 from grading.border.testing import TestCells, not_run
 from grading.border.wire import Channel
+from grading.harmless import harmless, tidy
 from grading.results import Results, key
 from grading.sandbox import Limits, kill, require_bubblewrap, watched
 
@@ -101,6 +102,7 @@ class ExecuteApart(Execute):
         self.timeout = self.limits.seconds_a_cell
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
+        tidy(nb)
         self._tests = TestCells(_trusted_sources(nb))
         self._written = [cell.source for cell in nb.cells if cell.cell_type == "code" and not is_locked(cell)]
         self._gone: str | None = None
@@ -109,7 +111,9 @@ class ExecuteApart(Execute):
             (self._folder / "work").mkdir()
             resources.setdefault("metadata", {})["path"] = name
             kernels = SandboxKernelManager(self._folder, self.sandbox, self.limits, parent=self)
-            return Execute.preprocess(self, nb, resources, km=kernels)
+            nb, resources = Execute.preprocess(self, nb, resources, km=kernels)
+        tidy(nb)  # of what the student's kernel told of itself, and of its widgets
+        return nb, resources
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
@@ -133,6 +137,7 @@ class ExecuteApart(Execute):
                 cell.outputs += self._given_up("it couldn't be interrupted")
             except Exception as error:  # a kernel that isn't ipykernel any more: messages of no known form
                 cell.outputs += self._given_up(f"it sent what makes no sense ({type(error).__name__})")
+            cell.outputs = harmless(cell.outputs)
         return cell, resources
 
     def _given_up(self, reason: str) -> list[NotebookNode]:

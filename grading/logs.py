@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from grading.harmless import plain_text
+
 
 class Reason(logging.Handler):
     """Keeps what the first traceback in the log ends with: nbgrader's own exceptions don't give the reason."""
@@ -14,7 +16,14 @@ class Reason(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if message.startswith("Traceback") and not self.text:
-            self.text = message.rstrip().splitlines()[-1]
+            self.text = plain_text(message).rstrip().splitlines()[-1]
+
+
+class _Plain(logging.Formatter):
+    """What students named and printed is in the log as well, which someone may read in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_text(super().format(record))
 
 
 @contextmanager
@@ -22,7 +31,7 @@ def logging_to(path: Path) -> Iterator[Reason]:
     """Send what nbgrader, the kernels' clients and Python's warnings say to a file, and nothing to the screen."""
     reason = Reason()
     to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
     loggers = [logging.getLogger("traitlets"), logging.getLogger("py.warnings")]
     logging.captureWarnings(True)
     for logger in loggers:

@@ -35,6 +35,8 @@ def fault_of_submission(submitted: Path, student: str, lab: str, graded_cells: C
         return "nbgrader takes away the spaces at the ends of a name: rename the folder"
     if not student.isprintable():
         return "its name has characters that can't be shown: rename the folder"
+    if set(student) & set('<>"&'):
+        return 'Formgrader would take the characters < > " & in a name for HTML: rename the folder'
     fault = fault_of_files(path.parent)
     if fault is not None:
         return fault
