@@ -1,7 +1,7 @@
 """The gradebook as the files that Canvas and Moodle import: plugins for `nbgrader export`.
 
-    nbgrader export --exporter=grading.exporters.CanvasExporter --to canvas.csv
-    nbgrader export --exporter=grading.exporters.MoodleExporter --to moodle.csv
+    nbgrader export --exporter=grading.exporters.CanvasExporter --to classroom/canvas.csv
+    nbgrader export --exporter=grading.exporters.MoodleExporter --to classroom/moodle.csv
 
 A student is who nbgrader's gradebook says: the LMS's id if the gradebook has one (`lms_user_id`, which
 `nbgrader db student import` takes from a file), and otherwise the name of the folder under `submitted/`. A mark is the
