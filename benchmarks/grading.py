@@ -3,10 +3,12 @@
 Run it with `python -m benchmarks.grading [--students N] [--lab LAB]`. The class is half right answers, half ones with
 a small mistake, all different; it is graded twice on the same two cores, by stock nbgrader's `autograde`, which runs
 students' code and tests in one kernel without a sandbox, and by `python -m grading autograde` with its sandbox. The two
-take turns; seconds depend on the machine, the ratios hardly do.
+take turns; seconds depend on the machine, the ratios hardly do where the two cores are free. Core seconds, the processor
+time of all processes, hardly depend on what else runs.
 """
 
 import argparse
+import contextlib
 import itertools
 import os
 import shutil
@@ -15,9 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import psutil
 
 from grading.sample_class import fill_in
 from tests.checks.mutants import Lab, mutants_of
@@ -47,13 +51,37 @@ def make_course(folder: Path, lab: str, config: str) -> None:
     (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")
 
 
-def seconds(course: Path, *words: str) -> float:
-    """The time of a command in the course's folder."""
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds on the clock, and of all its processes' processor time."""
+
+    seconds: float
+    core_seconds: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.seconds + other.seconds, self.core_seconds + other.core_seconds)
+
+
+def cost(course: Path, *words: str) -> Cost:
+    """Run a command in the course's folder."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", *words], cwd=course, env=environment, check=True, capture_output=True)
-    return time.perf_counter() - start
+    start, used = time.perf_counter(), {}
+    with (course / "printed").open("w") as printed:
+        process = psutil.Popen(
+            [sys.executable, "-m", *words], cwd=course, env=environment, stdout=printed, stderr=subprocess.STDOUT
+        )
+        # Sampled, because the sandbox's processes end without telling their parents what they used.
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                for each in [process, *process.children(recursive=True)]:
+                    with contextlib.suppress(psutil.Error):
+                        times = each.cpu_times()
+                        used[each.pid, each.create_time()] = times.user + times.system
+            time.sleep(0.2)
+    if process.returncode != 0:
+        raise SystemExit((course / "printed").read_text())
+    return Cost(time.perf_counter() - start, sum(used.values()))
 
 
 def measure(lab: str, students: int) -> None:
@@ -65,43 +93,46 @@ def measure(lab: str, students: int) -> None:
         ours, stock = Path(name) / "ours", Path(name) / "stock"
         make_course(ours, lab, config)
         make_course(stock, lab, config + STOCK)
-        seconds(stock, "nbgrader", "generate_assignment", "--force", lab)
+        cost(stock, "nbgrader", "generate_assignment", "--force", lab)
 
-        def grade(course: Path, first: int, last: int) -> float:
-            for number in range(first, last):
+        def grade(course: Path, numbers: range) -> Cost:
+            for number in numbers:
                 path = course / "classroom" / "submitted" / f"student-{number:03}" / lab / f"{lab}.ipynb"
                 path.parent.mkdir(parents=True)
                 path.write_text(notebooks[number], encoding="utf-8")
-            own = course == ours
-            return seconds(
-                course, *(("grading", "autograde", lab, "--workers", "2") if own else ("nbgrader", "autograde", lab))
-            )
+            if course == stock:
+                return cost(course, "nbgrader", "autograde", lab)
+            return cost(course, "grading", "autograde", lab, "--workers", "2")
 
-        half = students // 2
-        of_ours, of_stock = grade(ours, 0, half), grade(stock, 0, half)
+        first, second = range(students // 2), range(students // 2, students)
+        of_ours, of_stock = grade(ours, first), grade(stock, first)
         print(
-            f"{lab}: stock nbgrader takes {of_stock / of_ours:.2f} times as long (first half of the class)", flush=True
+            f"{lab}: stock nbgrader takes {of_stock.seconds / of_ours.seconds:.2f} times as long (first half of the class)"
         )
-        second_of_stock, second_of_ours = grade(stock, half, students), grade(ours, half, students)
-        print(f"{lab}: stock nbgrader takes {second_of_stock / second_of_ours:.2f} times as long (second half)")
-        total, total_of_stock = of_ours + second_of_ours, of_stock + second_of_stock
+        second_of_stock, second_of_ours = grade(stock, second), grade(ours, second)
+        ratio = second_of_stock.seconds / second_of_ours.seconds
+        print(f"{lab}: stock nbgrader takes {ratio:.2f} times as long (second half)")
+        of_ours, of_stock = of_ours + second_of_ours, of_stock + second_of_stock
         print(
-            f"{lab}: {students} submissions in {total:.0f} s with the sandbox on, {total_of_stock:.0f} s by stock "
-            f"nbgrader: {total_of_stock / total:.2f} times the throughput"
+            f"{lab}: {students} submissions in {of_ours.seconds:.0f} s with the sandbox on, {of_stock.seconds:.0f} s by stock "
+            f"nbgrader: {of_stock.seconds / of_ours.seconds:.2f} times the throughput"
         )
-        writer = seconds_to_record(ours, lab, students)
-        job = (2 * total - students * writer) / students
-        print(f"{lab}: the writer needs {1000 * writer:.0f} ms a submission, a worker {job:.1f} s")
-        print(f"{lab}: {MANY} submissions on N workers")
+        each, each_of_stock = of_ours.core_seconds / students, of_stock.core_seconds / students
+        print(
+            f"{lab}: core seconds a submission: {each:.2f} with the sandbox on, {each_of_stock:.2f} by stock nbgrader"
+        )
+        writer = core_seconds_to_record(ours, lab, students)
+        job = each - writer
+        print(f"{lab}: of these the writer needs {writer:.3f}, a worker {job:.2f}")
+        print(f"{lab}: {MANY} submissions on N workers, each with a core of its own")
         for workers in (2, 8, 32, 128):
             print(f"    N = {workers:3}: {hours(workers, job, writer)}")
-        print(
-            f"    from N = {job / writer:.0f} on the writer is the limit: {MANY * writer / 60:.0f} minutes", flush=True
-        )
+        print(f"    from N = {job / writer:.0f} on the writer is the limit: {hours(MANY, job, writer)}")
+        print(f"    (load of the machine: {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores)", flush=True)
 
 
-def seconds_to_record(course: Path, lab: str, students: int) -> float:
-    """A submission's time in the writer: everything is recorded anew from the results that are kept.
+def core_seconds_to_record(course: Path, lab: str, students: int) -> float:
+    """A submission's share of the writer: everything is recorded anew from the results that are kept.
 
     What the command takes to start is left out: that is its time for a single submission.
     """
@@ -111,7 +142,7 @@ def seconds_to_record(course: Path, lab: str, students: int) -> float:
         shutil.rmtree(course / "classroom" / "autograded")
         for folder in sorted((course / "classroom" / "submitted").iterdir())[kept:]:
             shutil.rmtree(folder)
-        times.append(seconds(course, "grading", "autograde", lab))
+        times.append(cost(course, "grading", "autograde", lab).core_seconds)
     return (times[0] - times[1]) / (students - 1)
 
 
