@@ -106,7 +106,7 @@ def plain_html(html: Any) -> str:
 def markdown_to_plain_html(context: Context, source: str) -> str:
     """A Jinja filter in the place of nbconvert's `markdown2html`."""
     attachments = context.get("cell", {}).get("attachments", {})
-    renderer = IPythonRenderer(escape=False, attachments=attachments, anchor_link_text="")
+    renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     source = plain_text(source)
     try:
         html = MarkdownWithMath(renderer=renderer).render(source)

@@ -12,7 +12,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config, PyFileConfigLoader
 
-from grading.harmless import harmless, plain_html, plain_text, tidy
+from grading.harmless import harmless, markdown_to_plain_html, plain_html, plain_text, tidy
 from grading.logs import logging_to
 from grading.submissions import fault_of_submission
 from tests.grading.classroom import ROOT
@@ -92,6 +92,10 @@ def test_tables_links_formulas_and_code_stay():
     assert plain_html(html) == html
     assert plain_html("if a &lt; b: $x_1$") == "if a &lt; b: $x_1$"
     assert plain_html("if a < b and c > d") == "if a &lt; b and c &gt; d"
+
+
+def test_what_follows_a_heading_is_no_link():
+    assert markdown_to_plain_html({}, "# Lab 1\n\nIn this lab") == "<h1>Lab 1</h1>\n<p>In this lab</p>\n"
 
 
 def test_outputs_are_reduced_to_text_pictures_and_plain_html():
