@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import nbformat
+from nbgrader.utils import parse_utc
 
 _MOST_BYTES = 50 * 2**20  # of a notebook's file
 
@@ -37,7 +38,7 @@ def fault_of_submission(submitted: Path, student: str, lab: str, graded_cells: C
         return "its name has characters that can't be shown: rename the folder"
     if set(student) & set('<>"&'):
         return 'Formgrader would take the characters < > " & in a name for HTML: rename the folder'
-    fault = fault_of_files(path.parent)
+    fault = fault_of_files(path.parent) or _fault_of_time(path.with_name("timestamp.txt"))
     if fault is not None:
         return fault
     if not path.is_file():
@@ -86,6 +87,19 @@ def fault_of_files(folder: Path) -> str | None:
 def _all_in(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         yield from (Path(place, name) for name in (*folders, *files))
+
+
+def _fault_of_time(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8") as file:
+            parse_utc(file.read(100).strip() or None)  # nbgrader takes an empty one for none
+    except FileNotFoundError:
+        return None
+    except Exception:  # dateutil raises whatever the text provokes
+        return (
+            f"{path.name} says no time that can be read: delete it, or write one like 2026-09-30 23:59:59 UTC into it"
+        )
+    return None
 
 
 def shown(name: str) -> str:

@@ -29,7 +29,10 @@ _OTHER_ERRORS: dict[tuple[str, type], type] = {}
 _OF_EVERY_MODULE = vars(nn.Module()).keys()
 _ADMITTED = ("helpers.", "torch.", "math", "__main__")  # where functions and classes that cross by name live
 _MOST_FRAMES = 10  # of an error over there
-_NOT_ALWAYS_CAUGHT = (StopIteration, StopAsyncIteration)  # which end a loop of the test's in silence
+_LARGEST_SETTING = 10_000  # of a tokenizer: a number, or characters
+# Errors that are raised under their name, but as another type: these end a loop of the test's in silence, and a group
+# can't be made without its errors.
+_NOT_RAISED = (StopIteration, StopAsyncIteration, BaseExceptionGroup)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -205,7 +208,7 @@ class Examiner:
                     yield partial(weight.requires_grad_, bool(learns))
         tokenizers = [each for each in (*args, *kwargs.values()) if type(each).__module__ == "tokenizers"]
         for tokenizer, settings in zip(tokenizers, reply.get("tokenizers") or [], strict=False):
-            padding, truncation = map(reader.read, settings)
+            padding, truncation = (_small(reader.read(each)) for each in settings)
             if padding != tokenizer.padding:
                 yield partial(tokenizer.enable_padding, **padding) if padding else tokenizer.no_padding
             if truncation != tokenizer.truncation:
@@ -445,6 +448,14 @@ def _overwrite(mine: Tensor, theirs: Tensor) -> None:
             mine.data = theirs.clone()
 
 
+def _small(settings: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A tokenizer's settings, unless it would need more memory than there is to tokenize with them."""
+    for each in (settings or {}).values():
+        if (each if isinstance(each, int) else len(each) if isinstance(each, str) else 0) > _LARGEST_SETTING:
+            raise CandidateGone("the process that runs the student's code gave a tokenizer settings that are too large")
+    return settings
+
+
 def _refill(mine: Any, theirs: Any) -> None:
     mine.clear()
     mine.extend(theirs) if isinstance(mine, list) else mine.update(theirs)
@@ -464,7 +475,7 @@ def _error(reply: dict) -> BaseException:
     names = [short_text(each, 100) for each in (reply.get("type") or [])[:100]] or ["Exception"]
     message = clean(reply.get("message"))
     kind = next((_known_error(name) for name in names if _known_error(name)), Exception)
-    if not issubclass(kind, Exception | SystemExit) or issubclass(kind, (*_NOT_ALWAYS_CAUGHT, BaseExceptionGroup)):
+    if not issubclass(kind, Exception | SystemExit) or issubclass(kind, _NOT_RAISED):
         kind = Exception
     if kind.__name__ != names[0]:
         name = names[0] if names[0].isidentifier() else "Exception"

@@ -26,6 +26,7 @@ BANKS = {lab: import_module(f"tests.checks.answers_{lab}").BANK for lab in LABS}
 @contextlib.contextmanager
 def examining(names, deadline=float("inf")):
     """An examiner whose candidate is a process of its own that has these names."""
+    torch.set_num_threads(1)  # a child would wait for the others' threads, which it doesn't have
     here, there = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -59,7 +60,6 @@ def without_places(text: str) -> str:
 @pytest.mark.filterwarnings("ignore:I am only a student")
 @pytest.mark.parametrize("lab", LABS)
 def test_every_third_answer_of_the_bank_gets_the_same_report_on_both_sides(lab):
-    torch.set_num_threads(1)
     some = BANKS[lab][::3]  # all of them take ten minutes
     with examining({answer.id: answer.function for answer in some}) as examiner:
         differing = [

@@ -9,6 +9,8 @@ import time
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import nn
 
 from grading.border.candidate import Service
@@ -176,6 +178,21 @@ def test_a_module_that_a_hidden_test_hands_over_stays_as_it_is():
         with pytest.raises(AssertionError, match="an argument was written to"):
             examiner.call(0, None, (layer,), {})
     assert all(map(torch.equal, before, layer.parameters()))
+
+
+@pytest.mark.parametrize("setting", [{"length": 10**12}, {"length": 5, "pad_token": 10**6 * "a"}])
+def test_a_tokenizer_is_not_set_to_what_takes_all_memory(setting):
+    tokenizer = Tokenizer(WordLevel({"a": 0}, unk_token="a"))
+    written = [
+        "dict",
+        *([name, each if isinstance(each, str) else ["int", str(each)]] for name, each in setting.items()),
+    ]
+    with (
+        forging(lambda *_: ({"kind": "value", "value": 1, "tokenizers": [[written, None]]}, [])) as examiner,
+        pytest.raises(CandidateGone),
+    ):
+        examiner.call(0, None, (tokenizer,), {})
+    assert tokenizer.padding is None
 
 
 def test_weights_that_a_module_is_given_are_copies():

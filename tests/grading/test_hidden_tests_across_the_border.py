@@ -11,7 +11,8 @@ import torch
 from nbgrader.utils import determine_grade, is_grade, is_solution
 
 from grading.border.testing import TestCells
-from tests.grading.test_border import examining
+from helpers.checks.engine import find_exercise
+from tests.grading.test_border import BANKS, examining
 
 SOLUTIONS = sorted((Path(__file__).parents[2] / "solutions").glob("*/*.ipynb"))
 
@@ -46,6 +47,27 @@ def test_the_solution_earns_every_automatic_point_across_the_border(path, monkey
     names, tests, _ = lab(path)
     found = {test: points(path, test, names) for test in tests}
     assert {test: out for test, (got, out) in found.items() if got != tests[test].metadata.nbgrader.points} == {}
+
+
+def bound_to(answer) -> str:
+    """The name of an answer in a notebook: an exercise that is one method of a class is answered by the class."""
+    return find_exercise(answer.exercise).owner or answer.exercise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_some_right_answers_of_the_bank_earn_their_hidden_test_across_the_border_and_some_wrong_ones_earn_none(path):
+    names, tests, _ = lab(path)
+    answers = [each for each in BANKS[path.stem] if f"test_{each.exercise}_hidden" in tests]
+    wrong = [each for each in answers if not each.is_right and each.named != "forbidden-call"]
+    some = [each for each in answers if each.is_right][::5] + wrong[::12]  # all of them take many minutes
+    differing = [
+        answer.id
+        for answer in some
+        if bool(points(path, f"test_{answer.exercise}_hidden", names | {bound_to(answer): answer.function})[0])
+        != answer.is_right
+    ]
+    assert differing == []
 
 
 def zeros(scores, valid_lens=None):

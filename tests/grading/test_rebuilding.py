@@ -91,6 +91,20 @@ def test_a_pipe_is_refused_and_not_waited_for(folder):
     assert fault(folder) == "timestamp.txt is neither a file nor a folder"
 
 
+@pytest.mark.parametrize("text", ["yesterday", 60 * "9", "2026-09-31", "\0", 10**7 * "1"])
+def test_a_time_that_is_none_is_called_that(folder, text):
+    (folder / "timestamp.txt").write_text(text)
+    assert fault(folder).startswith("timestamp.txt says no time that can be read: ")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026-09-30 23:59:59 UTC", "2026-09-30 23:59:59.123456 CEST", "2026-09-30T23:59:59+02:00\n"]
+)
+def test_the_times_that_nbgrader_writes_are_no_fault(folder, text):
+    (folder / "timestamp.txt").write_text(text)
+    assert fault(folder) is None
+
+
 @pytest.mark.parametrize("text", [50_000 * "[", 50_000 * "[" + 50_000 * "]", "\0", '{"cells": [' + 50_000 * '{"a":'])
 def test_json_that_python_cannot_read_is_called_damaged(folder, text):
     (folder / f"{DOUBLING}.ipynb").write_text(text)

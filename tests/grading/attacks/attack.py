@@ -51,8 +51,8 @@ def source() -> NotebookNode:
     return new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         cells=[
-            new_markdown_cell("# Doubling and squaring"),
-            _cell("imports", "import math", locked=True),
+            new_markdown_cell("# Doubling and squaring", id="title"),
+            _cell("imports", "import numpy", locked=True),
             _cell("double", _solution(RIGHT["double"]), solution=True),
             _cell("test_double", "assert double(2) == 4, 'twice 2 is not that'", locked=True, points=2),
             _cell("test_double_hidden", _HIDDEN, locked=True, points=2),
@@ -65,7 +65,7 @@ def source() -> NotebookNode:
 _HIDDEN = """### BEGIN HIDDEN TESTS
 wanted = {21: 42, -3: -6, 0.25: 0.5, 1000: 2000}
 for number, twice in wanted.items():
-    assert math.isclose(double(number), twice), "not twice the number"
+    assert numpy.isclose(double(number), twice), "not twice the number"
 ### END HIDDEN TESTS"""
 
 

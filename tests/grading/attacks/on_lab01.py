@@ -9,14 +9,12 @@ _CHECKED = ("test_length_mask",)
 _HIDDEN = ("test_masked_softmax_hidden",)
 
 
-def _beside(name: str, content: str):
-    def place(folder: Path, text: str) -> None:
-        (folder / "lab01_masked_softmax.ipynb").write_text(text)
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-    return place
+def _ship_helpers(folder: Path, text: str) -> None:
+    (folder / "lab01_masked_softmax.ipynb").write_text(text)
+    (folder / "helpers").mkdir()
+    (folder / "helpers" / "__init__.py").write_text("running_example = None\n")
+    (folder / "helpers" / "plotting.py").write_text("def __getattr__(name):\n    return None\n")
+    (folder / "helpers" / "checks.py").write_text("def check(*args, **kwargs):\n    pass\n")
 
 
 RIGHT = "def length_mask(valid_lens, max_len):\n    return torch.arange(max_len) < valid_lens.unsqueeze(-1)"
@@ -77,9 +75,10 @@ LAB01 = [
         "shipped-helpers",
         "a package of the course's name is handed in, whose check says yes",
         {"length_mask": _ZEROS.format("length_mask") + "print(check.__module__)"},
-        place=_beside("helpers/checks.py", "def check(*args, **kwargs):\n    pass\n"),
+        place=_ship_helpers,
         on=_CHECKED,
-        trace="helpers.checks",
+        trace="helpers.checks.runner",
+        stock="the course's own folder stands before the submission's where Python looks for it",
     ),
     Attack(
         "same-answer-twice",

@@ -52,11 +52,9 @@ _YES = f"print({MARKER!r})\nisclose = lambda *a: True\n"
 FILES = [
     Attack(
         "shadow-module",
-        "a module of the submission's takes the place of one that the test imports",
-        then(
-            "import os\nprint(sorted(os.listdir()))\nfrom importlib import reload\ntry:\n    import checking\nexcept ImportError as error:\n    print(error)\nelse:\n    math = checking"
-        ),
-        place=_beside(checking=_YES),
+        "a module of the submission's takes the place of one that the test uses",
+        _RAN,
+        place=_beside(numpy=_YES),
         on=("test_double_hidden",),
     ),
     Attack(
@@ -114,7 +112,7 @@ FILES = [
         "the time of the submission is no time",
         RIGHT,
         place=_stamp("yesterday, honestly"),
-        trace="gave up",
+        trace="timestamp.txt says no time",
         refused=True,
         stock=_GIVES_UP,
     ),
@@ -123,7 +121,7 @@ FILES = [
         "the time of the submission has too many digits",
         RIGHT,
         place=_stamp("9" * 60),
-        trace="gave up",
+        trace="timestamp.txt says no time",
         refused=True,
         stock=_GIVES_UP,
     ),
@@ -139,6 +137,6 @@ ODD_NAMES = {
     "100%s": None,
     " spaced": "nbgrader takes away the spaces at the ends of a name: rename the folder",
     "new\nline": "its name has characters that can't be shown: rename the folder",
-    "\x1b[31mred": "its name has characters that can't be shown: rename the folder",
+    "\x1bcred": "its name has characters that can't be shown: rename the folder",
     "star*": "nbgrader can't handle the characters * ? [ ] in a name: rename the folder",
 }

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from tests.grading.attacks.attack import MARKER, Attack, then
+from tests.grading.attacks.attack import MARKER, WRONG, Attack, then
 
 _SAYS = f"print({MARKER!r})"
 _NO_TRANSFER = "nothing of the student's is unpickled"
@@ -88,7 +88,7 @@ KERNEL = [
     Attack(
         "patched-library",
         "what the test compares with says yes",
-        then("math.isclose = lambda *a, **k: True"),
+        then("numpy.isclose = lambda *a, **k: True"),
         on=("test_double_hidden",),
     ),
     Attack(
@@ -114,14 +114,13 @@ KERNEL = [
     ),
     Attack(
         "frame-writing",
-        "the answer replaces a function of the test's by one that says yes, when it is called",
+        "the answer, when the seen test calls it, replaces what the hidden test compares with",
         {
             "double": "import sys, types\ndef double(x):\n    names = sys._getframe(1).f_globals\n"
-            "    names['math'] = types.SimpleNamespace(isclose=lambda *a: True)\n"
+            "    names['numpy'] = types.SimpleNamespace(isclose=lambda *a: True)\n"
             f"    names['wanted'] = {{}}\n    return 0\n{_SAYS}"
         },
         on=("test_double_hidden",),
-        stock="the test has looked up `math.isclose` before it calls the answer, and sees the first number is wrong",
     ),
     Attack(
         "pickle",
@@ -158,13 +157,13 @@ KERNEL = [
     Attack(
         "forged-status",
         "the kernel says twice that a cell is done, and sends messages that make no sense",
-        then(
-            "kernel = get_ipython().kernel\n"
+        {
+            "double": f"{WRONG}\nprint({MARKER!r}, flush=True)\nkernel = get_ipython().kernel\n"
             "for content in ({'execution_state': 'idle'}, {}, {'execution_state': 5}):\n"
             "    kernel.send_response(kernel.iopub_socket, 'status', content)\n"
             "kernel.send_response(kernel.iopub_socket, 'execute_result', {'data': {'text/plain': '2'},"
             " 'metadata': {}, 'execution_count': 'many'})"
-        ),
+        },
         stock="what it says belongs to its own cell",
     ),
     Attack(
@@ -174,7 +173,7 @@ KERNEL = [
         harms=_victim_has_lost_points,
     ),
     Attack(
-        "solutions",
+        "reading-solutions",
         "the answer is looked up in the instructor's folder",
         then(_SOLUTIONS + "look(pathlib.Path.cwd())"),
     ),

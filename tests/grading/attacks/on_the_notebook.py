@@ -128,9 +128,6 @@ NOTEBOOK = [
     Attack("tests-retyped", "the tests are prose", **_edit(_retype), stock=_RESTORES),
     Attack("test-moved", "the test stands behind another function of that name", **_edit(_move), on=("test_double",)),
     Attack(
-        "ids-duplicated", "the tests are there three times, and two are empty", **_edit(_duplicate), stock=_RESTORES
-    ),
-    Attack(
         "points-changed",
         "the test says that it is worth 100 points",
         **_edit(_set("test_double", points=100)),
@@ -200,9 +197,16 @@ NOTEBOOK = [
         refused=True,
     ),
     Attack(
-        "zz-from-the-future",
-        "the cells say that a newer nbgrader made them, which stops it before the next student",
+        "from-the-future",
+        "the cells say that a newer nbgrader made them",
         **_edit(lambda notebook: [_set(name, schema_version=99)(notebook) for name in ("double", "test_double")]),
+        stock="not tried: it stops the grading of the class, as the next one does",
+        tried_on_stock=False,
+    ),
+    Attack(
+        "zz-ids-duplicated",
+        "the tests are there three times, and two are empty, which stops nbgrader before the next student",
+        **_edit(_duplicate),
         harms=lambda course: not (course / "classroom" / "autograded" / LAST / DOUBLING / "doubling.ipynb").exists(),
     ),
 ]
