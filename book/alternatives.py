@@ -18,6 +18,7 @@ def add_alternatives(app: Sphinx, doctree: nodes.document) -> None:
     shown = [image for cell in doctree.findall(_is_output) for image in cell.findall(nodes.image)]
     for image, alternative in zip(shown, alternatives, strict=True):
         image["alt"] = alternative
+        image["loading"] = "lazy"  # a page has up to a megabyte of pictures, most of them far below
 
 
 def _is_output(node: nodes.Node) -> bool:

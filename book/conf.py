@@ -1,18 +1,15 @@
 """Sphinx's settings for the course's site. `python -m book.build` uses them; see there."""
 
-import importlib.util
-from pathlib import Path
-
 project = "Attention, by hand"
 language = "en"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "book.alternatives",
     "book.docstrings",
     "book.first_use",
+    "book.formulas",
     "book.mistakes",
 ]
 
@@ -24,15 +21,11 @@ nb_ipywidgets_js = {}  # the notebooks store no widgets, and the default would l
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 4
 
-# MathJax and its fonts come from a package, and are served from the site: only what turns TeX into HTML.
-mathjax_package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-mathjax_path = "mathjax/tex-chtml.js"
-mathjax3_config = {"options": {"enableMenu": False}}  # with its menu every formula is a stop of the Tab key
-exclude_patterns = ["mathjax/*svg*", "mathjax/*full*", "mathjax/*mml*", "mathjax/sre", "mathjax/output/svg"]
+html_math_renderer = "mathml"  # book.formulas
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
-html_static_path = ["static", str(mathjax_package / "static")]
+html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_favicon = "static/favicon.svg"
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
@@ -56,6 +49,5 @@ html_theme_options = {
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 add_module_names = False
-maximum_signature_line_length = 70  # a longer one has a line for each parameter
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

@@ -25,7 +25,7 @@ TOO_WIDE = """() => {
     const scrolls = (node) => node && node.tagName != "ARTICLE"
         && (["auto", "scroll"].includes(getComputedStyle(node).overflowX) || scrolls(node.parentElement));
     const wide = [...document.querySelectorAll("article *")]
-        .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest("mjx-assistive-mml"))
+        .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
         .filter((node) => !scrolls(node.parentElement) && getComputedStyle(node).position != "absolute")
         .map((node) => node.outerHTML.slice(0, 120));
     if (document.scrollingElement.scrollWidth > innerWidth) wide.push("the page scrolls sideways");
@@ -85,7 +85,6 @@ def open_page(chromium, address):
         if visit is not None:
             _listen(page, name, visit, address)
         page.goto(address + name, wait_until="load")
-        page.evaluate("window.MathJax?.startup?.promise")
         page.wait_for_load_state("networkidle")
         return page
 
@@ -131,6 +130,7 @@ def visit(site, address, open_page):
         found.without_alternative[name] = page.evaluate(
             "[...document.querySelectorAll('article img')].filter(i => !(i.alt.length > 20)).map(i => i.src)"
         )
+        page.add_style_tag(content="* { transition: none !important }")  # a colour half-way is no finding
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(f"document.documentElement.dataset.theme == '{theme}'")
@@ -146,11 +146,11 @@ def visit(site, address, open_page):
 
 def _inaccessible(page, name, theme):
     """What axe finds. Contrast takes it half a minute where there is much code; all code has one style: one lab's will do."""
-    runs = [({} if name == LAB else {"exclude": [["pre"]]}, {"runOnly": ["color-contrast"]})]
+    runs = [({} if name == LAB else {"exclude": [["pre"]]}, {"runOnly": ["color-contrast"]})]  # (where, what)
     if theme == "light":  # nothing but the contrast depends on the theme
         runs.append(({}, {"rules": {"color-contrast": {"enabled": False}}}))
     for context, options in runs:
-        for violation in Axe().run(page, context=context or None, options=options).response["violations"]:
+        for violation in Axe().run(page, context or None, {"preload": False, **options}).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 for node in violation["nodes"]:
                     yield f"{theme}: {violation['id']}: {' '.join(node['html'].split())[:200]}"
