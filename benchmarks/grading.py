@@ -123,7 +123,7 @@ def measure(lab: str, students: int) -> None:
         )
         writer = core_seconds_to_record(ours, lab, students)
         job = each - writer
-        print(f"{lab}: of these the writer needs {writer:.3f}, a worker {job:.2f}")
+        print(f"{lab}: of these the writer needs {writer:.3f}, a worker {job:.2f}, its share of the start included")
         print(f"{lab}: {MANY} submissions on N workers, each with a core of its own")
         for workers in (2, 8, 32, 128):
             print(f"    N = {workers:3}: {hours(workers, job, writer)}")
