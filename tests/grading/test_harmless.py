@@ -161,11 +161,15 @@ def pages(notebook, config):
     for template in ("feedback", "formgrade"):
         page = Config(config)
         page.HTMLExporter.template_name = template
-        page.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+        page.HTMLExporter.setdefault("extra_template_basedirs", [handlers.template_path])
         page.HTMLExporter.extra_template_paths = [f"{handlers.static_path}/node_modules/bootstrap/dist/css"]
         scores = {"score": 0, "max_score": 1, "late_penalty": 0, "notebook": "x"}
         resources = {"nbgrader": scores, "index": 0, "total": 1, "base_url": "", "inlining": {"css": []}}
         yield HTMLExporter(config=page).from_notebook_node(notebook, resources)[0]
+
+
+def course_config():
+    return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
 
 
 def written_and_shown(outputs):
@@ -179,16 +183,16 @@ def stock_and_ours(monkeypatch):
     monkeypatch.chdir(ROOT)
     outputs = [new_output("display_data", data={kind: shown}, metadata=WRONG_METADATA) for kind, shown in SHOWN.items()]
     outputs.append(new_output("error", ename=HTML["script"], evalue=HTML["script"], traceback=[HTML["script"]]))
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
     stock = list(pages(written_and_shown(outputs), Config()))
     notebook = written_and_shown(harmless(outputs))
     tidy(notebook)
-    return stock, list(pages(notebook, config))
+    return stock, list(pages(notebook, course_config()))
 
 
 def test_the_pages_have_no_script_but_nbgraders_own(monkeypatch):
     stock, ours = stock_and_ours(monkeypatch)
-    empty = list(pages(new_notebook(), Config()))
+    empty = list(pages(new_notebook(), course_config()))
     for before, page, nothing in zip(stock, ours, empty, strict=True):
+        assert "cdnjs" in before and "cdnjs" not in page
         assert len(dangers(before)) > len(dangers(nothing)) + len(MARKDOWN) / 2
         assert dangers(page) == dangers(nothing)
