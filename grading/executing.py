@@ -117,6 +117,9 @@ class ExecuteApart(Execute):
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
+        # What a slider draws is the cell's like anything else. nbclient's own way is to tell the kernel of it, on the
+        # channel on which it waits for the kernel's answer, and then it may wait for ever.
+        self.widget_registry = {}
         with super().setup_kernel(**kwargs):
             self._process = psutil.Process(self.km.provisioner.pid)
             with watched(self._process, self.limits, lambda: self.kc.session.received) as self._excesses:
