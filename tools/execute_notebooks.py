@@ -22,6 +22,11 @@ class QuietOutputWidget(OutputWidget):
         pass
 
 
+def is_blank(output: nbformat.NotebookNode) -> bool:
+    """Whether it is what a progress bar leaves behind when it goes: a line of blanks."""
+    return output.output_type == "stream" and not output.text.strip()
+
+
 for path in map(Path, sys.argv[1:]):
     print(path, flush=True)
     notebook = nbformat.read(path, as_version=4)
@@ -35,6 +40,6 @@ for path in map(Path, sys.argv[1:]):
     # Without a kernel a stored widget is an error message; the notebook has the attention view for that reader.
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", {})]
+            cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", {}) and not is_blank(each)]
     notebook.metadata.language_info = {"name": "python"}
     nbformat.write(notebook, path)
