@@ -59,7 +59,7 @@ c.ExecuteApart.results = str(ROOT / "classroom" / "results")
 # Nothing that a student writes runs in the browser of whoever reads it, in Formgrader or in the feedback. (Nor does what a
 # student's code shows: that is taken care of when it is executed.)
 c.HTMLExporter.filters = {"markdown2html": "grading.harmless.markdown_to_plain_html"}
-# These pages load nothing from the net: a template of ours, for MathJax, comes before nbgrader's.
+# These pages load nothing from the net: templates of ours, in the place of MathJax's, come before nbgrader's.
 c.HTMLExporter.extra_template_basedirs = [str(ROOT / "grading" / "templates"), handlers.template_path]
 
 # The rubric of a written answer stands in the read-only cell that asks the question: nbgrader puts that cell back when

@@ -5,27 +5,19 @@ import importlib.util
 import re
 from pathlib import Path
 
-import latex2mathml.converter
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
+from helpers.formulas import to_mathml
+
 FONT = Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
 # Letters, which browsers set in italics (h has an old place of its own), Greek ones, and the root sign, which is no letter in MathML.
 _ALWAYS = [*range(0x20, 0x7F), *range(0x391, 0x3CA), *range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C), 0x221A]
 
 _LONG = 30  # characters in a line: a longer formula may be wider than a phone, and scrolls within itself
-
-
-def to_mathml(tex: str, display: str) -> str:
-    """A formula as MathML, with what latex2mathml leaves out: a thin space after ln and its like, and norms as high as written."""
-    mathml = latex2mathml.converter.convert(tex, display=display)
-    mathml = re.sub(
-        r"(<mi>(?:ln|sin|cos|tanh)</mi>)(?!<mo[^>]*>(?:\(|&#x00028;))", r'\1<mspace width="0.17em"/>', mathml
-    )
-    return re.sub(r"<mo>(‖|&#x02016;|&#x02225;)</mo>", r'<mo stretchy="false">\1</mo>', mathml)
 
 
 def visit_inline(translator: HTML5Translator, node: nodes.math) -> None:

@@ -7,6 +7,7 @@ in the notebook, and is made plain when nbgrader makes a page of it: in the feed
 import base64
 import binascii
 import re
+import secrets
 from functools import cache
 from html import escape
 from typing import Any
@@ -15,11 +16,15 @@ import bleach
 from bleach.css_sanitizer import CSSSanitizer
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+
+from helpers.formulas import to_mathml
 
 _MOST_TAGS = 5_000  # more of them can be nested so that a parser takes minutes
 _TAG = re.compile(r"<[a-z/!]", re.IGNORECASE)
+_MOST_BEGUN = 500  # an end is looked for in all that follows: with thousands of formulas and none, for many seconds
+_BEGUN = re.compile(r"\\begin\{|\\\\[(\[]")
 _LONGEST = 100_000  # characters of an output, and of what a Markdown cell may take
 _PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}  # what each begins with
 _KEPT = ("nbgrader", "tags", "deletable", "editable")  # of a cell's metadata
@@ -104,15 +109,52 @@ def plain_html(html: Any) -> str:
 
 @pass_context
 def markdown_to_plain_html(context: Context, source: str) -> str:
-    """A Jinja filter in the place of nbconvert's `markdown2html`."""
+    """A Jinja filter in the place of nbconvert's `markdown2html`. Formulas become MathML; one that can't stays as it is typed."""
     attachments = context.get("cell", {}).get("attachments", {})
-    renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
+    renderer = _Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     source = plain_text(source)
+    if len(_BEGUN.findall(source)) > _MOST_BEGUN:
+        return f"<pre>{escape(source)}</pre>"
     try:
         html = MarkdownWithMath(renderer=renderer).render(source)
-    except RecursionError:
+    except (RuntimeError, InvalidNotebook):  # nested too deeply; a picture that isn't there, or is none
         return f"<pre>{escape(source)}</pre>"
-    return _cleaned(html, source)
+    return renderer.with_formulas(_cleaned(html, source))
+
+
+class _Renderer(IPythonRenderer):
+    """Keeps the formulas' places, until what is around them is cleaned: the cleaner knows no MathML."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._formulas: list[tuple[str, str, str]] = []  # as typed, without its dollars, "inline" or "block"
+        self._place = secrets.token_hex(8)  # can't be guessed
+
+    def inline_math(self, body: str) -> str:
+        return self._hold(f"${body}$", body, "inline")
+
+    def block_math(self, body: str) -> str:
+        return self._hold(f"$${body}$$", body, "block")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        typed = f"\\begin{{{name}}}{body}\\end{{{name}}}"
+        return self._hold(typed, typed, "block")
+
+    def with_formulas(self, html: str) -> str:
+        """Put MathML in the places; what was typed, where a place has come to be in an attribute, as a picture's text."""
+        html = re.sub(f"<span>{self._place}-([0-9]+)</span>", lambda found: self._mathml(int(found[1])), html)
+        return re.sub(f"{self._place}-([0-9]+)", lambda found: escape(self._formulas[int(found[1])][0]), html)
+
+    def _hold(self, typed: str, tex: str, display: str) -> str:
+        self._formulas.append((typed, tex, display))
+        return f"<span>{self._place}-{len(self._formulas) - 1}</span>"
+
+    def _mathml(self, index: int) -> str:
+        typed, tex, display = self._formulas[index]
+        try:
+            return to_mathml(tex, display)
+        except ValueError:
+            return escape(typed)
 
 
 def _cleaned(html: str, written: str) -> str:

@@ -98,6 +98,46 @@ def test_what_follows_a_heading_is_no_link():
     assert markdown_to_plain_html({}, "# Lab 1\n\nIn this lab") == "<h1>Lab 1</h1>\n<p>In this lab</p>\n"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["$x_1$", "$$x_1$$", r"\\(x_1\\)", r"\begin{equation}x_1\end{equation}", "# $x_1$", "[$x_1$](http://a.org)"],
+)
+def test_a_formula_in_markdown_is_mathml(typed):
+    assert "<msub><mi>x</mi><mn>1</mn></msub></mrow>" in markdown_to_plain_html({}, typed)
+
+
+def test_a_formula_that_cannot_be_shown_is_shown_as_it_was_typed():
+    assert markdown_to_plain_html({}, "so $<b>_$.") == "<p>so $&lt;b&gt;_$.</p>\n"
+    assert markdown_to_plain_html({}, "$$x_$$") == "<p>$$x_$$</p>\n"
+    assert markdown_to_plain_html({}, r"\begin{unknown}a & b\end{unknown}") == (
+        "<p>\\begin{unknown}a &amp; b\\end{unknown}</p>\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        (r'![$\text{" onerror="alert(1)}$](data:,)', r'<img alt="$\text{&quot; onerror=&quot;alert(1)}$">'),
+        ("<textarea>$x$</textarea>", "&lt;textarea&gt;$x$&lt;/textarea&gt;"),
+        ("`$x$`", "<code>$x$</code>"),
+    ],
+)
+def test_a_formula_in_an_attribute_or_in_code_stays_text(typed, shown):
+    assert shown in markdown_to_plain_html({}, typed)
+
+
+@pytest.mark.parametrize(
+    "typed", [r"\begin{a}" * 11_000, r"\\[" * 30_000, "$x$ " * 25_000, "![](attachment:missing.png)"]
+)
+def test_what_would_take_minutes_or_has_no_picture_is_shown_as_it_was_typed(typed):
+    assert markdown_to_plain_html({}, typed).startswith(f"<pre>{typed[:20]}")
+
+
+def test_a_picture_that_was_none_is_shown_as_it_was_typed():
+    context = {"cell": {"attachments": {"a.png": {}}}}
+    assert markdown_to_plain_html(context, "![](attachment:a.png)") == "<pre>![](attachment:a.png)</pre>"
+
+
 def test_outputs_are_reduced_to_text_pictures_and_plain_html():
     (output,) = harmless([new_output("display_data", data=SHOWN, metadata=WRONG_METADATA)])
     assert set(output.data) == {"text/html", "text/markdown", "text/latex"}
@@ -196,3 +236,22 @@ def test_the_pages_have_no_script_but_nbgraders_own(monkeypatch):
         assert "cdnjs" in before and "cdnjs" not in page
         assert len(dangers(before)) > len(dangers(nothing)) + len(MARKDOWN) / 2
         assert dangers(page) == dangers(nothing)
+
+
+def test_the_pages_show_formulas_and_load_nothing_from_the_net(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    lab = ROOT / "labs/lab02_scaled_dot_product/lab02_scaled_dot_product.ipynb"
+    read = [cell.source for cell in nbformat.read(lab, 4).cells if cell.cell_type == "markdown"]
+    for page in pages(new_notebook(cells=list(map(new_markdown_cell, read))), course_config()):
+        soup = BeautifulSoup(page, "html.parser")
+        assert soup("math")
+        sources = [each.get("src") or each.get("href") or "" for each in soup(["script", "img", "link", "iframe"])]
+        assert [each for each in sources if re.match("(https?:)?//", each)] == []
+        assert "MathJax.js" not in page
+
+
+def test_formgraders_script_finds_a_mathjax_that_is_ready(monkeypatch):
+    """Without one it stops half-way, and its keys do nothing."""
+    monkeypatch.chdir(ROOT)
+    feedback, formgrade = pages(new_notebook(), course_config())
+    assert "var MathJax" in formgrade and "MathJax" not in feedback
