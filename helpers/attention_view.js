@@ -91,7 +91,7 @@
       });
       places.forEach((place, index) => {
         // Not the full colour: black ink, or white on a dark page, has to stand out from it.
-        place.style.setProperty("--tint", `${75 * row[index]}%`);
+        place.style.setProperty("--tint", `${60 * row[index]}%`);
         place.lastChild.textContent = row[index] ? row[index].toFixed(2) : "";
       });
       const shown = row.slice(0, row.length - elsewhere).map((weight, index) => ({ weight, index }));
