@@ -76,10 +76,11 @@ def test_an_instructor_grades_in_formgrader_and_a_student_reads_why(lab, formgra
     lab.screen.keep("rubric")
     score = formgrader.locator("input#written_masking")
     score.fill("3")
-    score.press("Tab")
+    with lab.page.expect_response(lambda response: "/api/grade/" in response.url):
+        score.press("Tab")
     formgrader.locator("textarea#written_masking-comment").fill(COMMENT)
-    formgrader.locator("textarea#written_masking-comment").press("Tab")
-    lab.page.wait_for_load_state("networkidle")
+    with lab.page.expect_response(lambda response: "/api/comment/" in response.url):
+        formgrader.locator("textarea#written_masking-comment").press("Tab")
     score.evaluate("element => element.scrollIntoView({block: 'center'})")
     lab.screen.keep("marked by hand")
     assert scores(lab.course, "mistaken")["written_masking"] == 3
