@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 # Errors in the console that aren't the course's, each with the reason that it is let pass.
 OTHERS_ERRORS = (
-    # JupyterLab's own script, now and then, when the theme changes.
+    # Raised in JupyterLab's own script, now and then; the tests change its theme often. The cause isn't known.
     r"Failed to execute 'removeChild' on 'Node'.*/static/lab/jlab_core\.",
 )
 
