@@ -1,4 +1,8 @@
-"""Takes the place of nbgrader's `Execute`: the student's cells run in the sandbox, the tests outside of it."""
+"""Takes the place of nbgrader's `Execute`: the student's cells run in the sandbox, the tests outside of it.
+
+The border, and with it PyTorch, is imported only where a submission is run: the writer, who records results that are
+there, needn't wait for it.
+"""
 
 import contextlib
 import socket
@@ -20,9 +24,6 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Instance, Integer, Unicode
 
-from grading.border.examiner import Examiner
-from grading.border.testing import TestCells, not_run
-from grading.border.wire import Channel
 from grading.harmless import harmless, tidy
 from grading.results import Results, key
 from grading.sandbox import Limits, kill, require_bubblewrap, watched
@@ -97,10 +98,13 @@ class ExecuteApart(Execute):
         return nb, resources
 
     def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        from grading.border.testing import TestCells
+
         if self.sandbox:
             require_bubblewrap()
         self.timeout = self.limits.seconds_a_cell
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
+        self.shutdown_kernel = "immediate"  # it has been ended by then
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         tidy(nb)
         self._tests = TestCells(_trusted_sources(nb))
@@ -129,7 +133,7 @@ class ExecuteApart(Execute):
         if cell.cell_type != "code":
             return cell, resources
         if is_grade(cell) and not is_solution(cell):
-            cell.outputs = not_run(self._gone) if self._gone else self._test(cell)
+            cell.outputs = self._tests.not_run(self._gone) if self._gone else self._test(cell)
             cell.execution_count = index + 1
         elif not self._gone:
             try:
@@ -147,9 +151,12 @@ class ExecuteApart(Execute):
         """End the student's process for good: the outputs that say so. Where a limit was the reason, they name that."""
         kill(self._process)
         self._gone = f"no more of the student's code is run: {(self._excesses or [reason])[0]}"
-        return not_run(self._gone)
+        return self._tests.not_run(self._gone)
 
     def _test(self, cell: NotebookNode) -> list[NotebookNode]:
+        from grading.border.examiner import Examiner
+        from grading.border.wire import Channel
+
         place = self._folder / "border"
         place.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:

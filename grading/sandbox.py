@@ -247,7 +247,17 @@ def kill(process: psutil.Process) -> None:
     for each in reversed(everyone):
         with contextlib.suppress(psutil.Error):
             each.kill()
-    psutil.wait_procs(everyone, timeout=10)
+    # Not until somebody has taken note of their end: for an orphan that is the machine's first process, and may take it
+    # a second.
+    end = time.monotonic() + 10
+    while any(map(_runs, everyone)) and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

@@ -63,6 +63,10 @@ class TestCells:
             outputs.append(new_output("execute_result", data={"text/plain": repr(value)}))
         return outputs
 
+    def not_run(self, reason: str) -> list[NotebookNode]:
+        """The outputs of a test cell that could not be run."""
+        return [_told(CandidateGone(reason))]
+
 
 @contextlib.contextmanager
 def _as_it_was() -> Iterator[None]:
@@ -79,11 +83,6 @@ def _as_it_was() -> Iterator[None]:
 
 def _clean_all(shown: dict[str, Any]) -> dict[str, Any]:
     return {kind: clean(each) if isinstance(each, str) else each for kind, each in shown.items()}
-
-
-def not_run(reason: str) -> list[NotebookNode]:
-    """The outputs of a test cell that could not be run."""
-    return [_told(CandidateGone(reason))]
 
 
 def _told(error: BaseException) -> NotebookNode:
