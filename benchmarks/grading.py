@@ -1,10 +1,10 @@
 """How fast a class is graded: next to stock nbgrader, what the one writer needs, and what that makes of 10,000.
 
 Run it with `python -m benchmarks.grading [--students N] [--lab LAB]`. The class is half right answers, half ones with
-a small mistake, all different; it is graded twice on the same two cores, by stock nbgrader's `autograde`, which runs
-students' code and tests in one kernel without a sandbox, and by `python -m grading autograde` with its sandbox. The two
-take turns; seconds depend on the machine, the ratios hardly do where the two cores are free. Core seconds, the processor
-time of all processes, hardly depend on what else runs.
+a small mistake, all different. It is graded twice on the same two cores: one half by stock nbgrader's `autograde`, which
+runs students' code and tests in one kernel without a sandbox; the whole by `python -m grading autograde` with its sandbox;
+the other half by stock nbgrader. Seconds depend on the machine, the ratio hardly does where the two cores are free. Core
+seconds, the processor time of all processes, hardly depend on what else runs.
 """
 
 import argparse
@@ -90,8 +90,9 @@ def measure(lab: str, students: int) -> None:
     blank = nbformat.read(ROOT / "labs" / lab / f"{lab}.ipynb", as_version=4)
     notebooks = [nbformat.writes(fill_in(blank, answers)) for answers in answers_of_a_class(lab, students)]
     with tempfile.TemporaryDirectory() as name:
-        ours, stock = Path(name) / "ours", Path(name) / "stock"
-        make_course(ours, lab, config)
+        whole, few, stock = Path(name) / "whole", Path(name) / "few", Path(name) / "stock"
+        make_course(whole, lab, config)
+        make_course(few, lab, config)
         make_course(stock, lab, config + STOCK)
         cost(stock, "nbgrader", "generate_assignment", "--force", lab)
 
@@ -104,15 +105,10 @@ def measure(lab: str, students: int) -> None:
                 return cost(course, "nbgrader", "autograde", lab)
             return cost(course, "grading", "autograde", lab, "--workers", "2")
 
-        first, second = range(students // 2), range(students // 2, students)
-        of_ours, of_stock = grade(ours, first), grade(stock, first)
-        print(
-            f"{lab}: stock nbgrader takes {of_stock.seconds / of_ours.seconds:.2f} times as long (first half of the class)"
-        )
-        second_of_stock, second_of_ours = grade(stock, second), grade(ours, second)
-        ratio = second_of_stock.seconds / second_of_ours.seconds
-        print(f"{lab}: stock nbgrader takes {ratio:.2f} times as long (second half)")
-        of_ours, of_stock = of_ours + second_of_ours, of_stock + second_of_stock
+        half = students // 2
+        of_stock = grade(stock, range(half))
+        of_ours = grade(whole, range(students))
+        of_stock += grade(stock, range(half, students))
         print(
             f"{lab}: {students} submissions in {of_ours.seconds:.0f} s with the sandbox on, {of_stock.seconds:.0f} s by stock "
             f"nbgrader: {of_stock.seconds / of_ours.seconds:.2f} times the throughput"
@@ -121,9 +117,12 @@ def measure(lab: str, students: int) -> None:
         print(
             f"{lab}: core seconds a submission: {each:.2f} with the sandbox on, {each_of_stock:.2f} by stock nbgrader"
         )
-        writer = core_seconds_to_record(ours, lab, students)
+        of_few = grade(few, range(2))
+        each = (of_ours.core_seconds - of_few.core_seconds) / (students - 2)
+        start = of_few.core_seconds - 2 * each
+        writer = core_seconds_to_record(whole, lab, students)
         job = each - writer
-        print(f"{lab}: of these the writer needs {writer:.3f}, a worker {job:.2f}, its share of the start included")
+        print(f"{lab}: of these the start takes {start:.1f} in all; then the writer {writer:.3f}, a worker {job:.2f}")
         print(f"{lab}: {MANY} submissions on N workers, each with a core of its own")
         for workers in (2, 8, 32, 128):
             print(f"    N = {workers:3}: {hours(workers, job, writer)}")
