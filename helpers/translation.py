@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -91,7 +91,9 @@ class Translator:
     def save(self, path: str | Path) -> None:
         """Write the model's parameters and both tokenizers to one file, in the safetensors format."""
         tokenizers = {name: getattr(self, name).to_str() for name in _TOKENIZERS}
-        save_model(self.model, str(path), metadata=tokenizers)
+        # Each by itself: on a GPU the parameters of a recurrent layer share one piece of memory, which safetensors refuses.
+        parameters = {name: each.detach().cpu().clone() for name, each in self.model.state_dict().items()}
+        save_file(parameters, str(path), metadata=tokenizers)
 
     @classmethod
     def load(cls, path: str | Path, make_model: MakeModel) -> "Translator":
@@ -110,7 +112,7 @@ class Translator:
         source_tokenizer, target_tokenizer = (Tokenizer.from_str(metadata[name]) for name in _TOKENIZERS)
         model = make_model(source_tokenizer.get_vocab_size(), target_tokenizer.get_vocab_size())
         try:
-            load_model(model, path)
+            model.load_state_dict(load_file(path))
         except RuntimeError as error:
             raise ValueError(f"make_model must build the model that was saved in {path}: {error}") from None
         return cls(model.to(device()), source_tokenizer, target_tokenizer)
