@@ -1,5 +1,6 @@
 """Many submissions: whatever is killed and whenever, a second grading ends where an undisturbed one does."""
 
+import contextlib
 import re
 import shutil
 import signal
