@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -52,9 +54,21 @@ def running(command: Sequence[str], course: Path, settings: Path) -> Iterator[st
             while not (address := re.search(r"http://(127\.0\.0\.1|localhost):\S+", "".join(printed))):
                 printed.append(line := server.stderr.readline())
                 assert line, f"JupyterLab stopped:\n{''.join(printed)}"
+            while not _listens(address[0]):  # it prints its address a moment before it listens
+                assert server.poll() is None, "JupyterLab stopped"
+                time.sleep(0.1)
             yield address[0]
         finally:
             os.killpg(server.pid, signal.SIGTERM)
+
+
+def _listens(address: str) -> bool:
+    url = urlsplit(address)
+    try:
+        socket.create_connection((url.hostname, url.port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 class JupyterLab:
