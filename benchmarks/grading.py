@@ -118,10 +118,10 @@ def measure(lab: str, students: int) -> None:
             f"{lab}: core seconds a submission: {each:.2f} with the sandbox on, {each_of_stock:.2f} by stock nbgrader"
         )
         of_few = grade(few, range(2))
-        each = (of_ours.core_seconds - of_few.core_seconds) / (students - 2)
-        start = of_few.core_seconds - 2 * each
+        each_more = (of_ours.core_seconds - of_few.core_seconds) / (students - 2)
+        start = of_few.core_seconds - 2 * each_more
         writer = core_seconds_to_record(whole, lab, students)
-        job = each - writer
+        job = each_more - writer
         print(f"{lab}: of these the start takes {start:.1f} in all; then the writer {writer:.3f}, a worker {job:.2f}")
         print(f"{lab}: {MANY} submissions on N workers, each with a core of its own")
         for workers in (2, 8, 32, 128):
@@ -155,6 +155,8 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=40, help="how many submissions (default: 40)")
     parser.add_argument("--lab", action="append", help="which lab; again for another (default: labs 1 and 5)")
     arguments = parser.parse_args()
+    if arguments.students < 4:
+        parser.error("--students: 4 is the least, two for the start and two that come after it")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     for lab in arguments.lab or LABS:
