@@ -14,7 +14,6 @@ from nbgrader.preprocessors import (
     LimitOutput,
     OverwriteCells,
     OverwriteKernelspec,
-    SaveAutoGrades,
 )
 from nbgrader.server_extensions.formgrader import handlers
 
@@ -48,16 +47,18 @@ c.Autograde.autograde_preprocessors = [
     IgnorePattern,
     ClearMetadataPreprocessor,
     LimitOutput,
-    SaveAutoGrades,
+    "grading.keeping_marks.SaveMarks",
     AssignLatePenalties,
     CheckCellMetadata,
     "grading.recording.Note",
 ]
 
+c.ExportApp.plugin_class = "grading.exporters.SpreadsheetExporter"
+
 c.ExecuteApart.results = str(ROOT / "classroom" / "results")
 
-# Nothing that a student writes runs in the browser of whoever reads it, in Formgrader or in the feedback. (Nor does what a
-# student's code shows: that is taken care of when it is executed.)
+# Nothing that a student writes runs in the browser of whoever reads it, in Formgrader or in the feedback. (Nor does
+# what a student's code shows: that is taken care of when it is executed.)
 c.HTMLExporter.filters = {"markdown2html": "grading.harmless.markdown_to_plain_html"}
 # These pages load nothing from the net: templates of ours, in the place of MathJax's, come before nbgrader's.
 c.HTMLExporter.extra_template_basedirs = [str(ROOT / "grading" / "templates"), handlers.template_path]
