@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from helpers.attention import masked_softmax
-from helpers.corpora import encode_batch
+from helpers.corpora import encode_batch, token_id
 from helpers.metrics import alignment_error_rate, hard_alignment
 from helpers.phrasebook import Pair
 from helpers.seq2seq import Encoder, LuongDecoder, State, shift_right
@@ -87,7 +87,7 @@ class WordDecoder(LuongDecoder):
 
 
 class Forced(NamedTuple):
-    """What goes on in a model while it is made to write given translations. The steps of `<eos>` and padding are in it."""
+    """What goes on in a model while it is made to write given translations, with the steps of `<eos>` and padding."""
 
     encoder_out: Float[Tensor, "batch source features"]
     hidden_state: State  # the decoder's first
@@ -106,7 +106,7 @@ def force(translator: Translator, pairs: Sequence[Pair]) -> Forced:
     model, where = translator.model, next(translator.model.parameters()).device
     x, x_lens = encode_batch(translator.source_tokenizer, [pair.source_text for pair in pairs])
     y, _ = encode_batch(translator.target_tokenizer, [" ".join(pair.target) for pair in pairs])
-    decoder_x = shift_right(y, translator.target_tokenizer.token_to_id("<bos>")).to(where)
+    decoder_x = shift_right(y, token_id(translator.target_tokenizer, "<bos>")).to(where)
     was_training = model.training
     model.eval()
     try:
@@ -151,14 +151,14 @@ def error_rate(weights: Sequence[Float[Tensor, "_ _"]], pairs: Sequence[Pair]) -
     return alignment_error_rate(*({(i, *link) for i, each in enumerate(sets) for link in each} for sets in links))
 
 
-@torch.no_grad()
 def rewrite(
     translator: Translator, forced: Forced, weights: Float[Tensor, "batch target source"]
 ) -> Float[Tensor, "batch target vocab"]:
     """The logits of every step with other weights in place of the model's own, and all else as it was.
 
     With `forced.weights` they are the model's. Queries, keys, values and what the decoder reads stay the same, so each
-    step is changed by itself.
+    step is changed by itself. Gradients flow back into `weights`, so that weights with a given effect can be searched
+    for.
 
     Raises:
         ValueError: if the decoder is neither a `LuongDecoder` nor a `WordDecoder`: in others a step depends on the
@@ -192,3 +192,23 @@ def without(
     rest = weights.scatter(2, positions.unsqueeze(2), 0.0)
     total = rest.sum(dim=2, keepdim=True)
     return rest / total.where(total > 0, 1.0)
+
+
+@torch.no_grad()
+def hide_each_word(translator: Translator, pair: Pair) -> dict[int, tuple[Float[Tensor, "target source"], list[str]]]:
+    """For each source word: the weights without it, (target, source), and what the model then writes at every step.
+
+    It is made for `attention_view(..., without=...)`. Each step reads the words of `pair.target` before it, whatever
+    the model writes; and only the attention can't see the word: the encoder has read it.
+
+    Raises:
+        ValueError: as `force` and `rewrite` do.
+    """
+    forced = force(translator, [pair])
+    hidden = {}
+    for place in range(len(pair.source)):
+        weights = without(forced.weights, torch.full_like(forced.decoder_x, place))
+        ids = rewrite(translator, forced, weights)[0].argmax(dim=1).tolist()
+        words = [translator.target_tokenizer.id_to_token(each) or "" for each in ids[: len(pair.target)]]
+        hidden[place] = weights[0, : len(pair.target), : len(pair.source)].cpu(), words
+    return hidden

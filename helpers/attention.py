@@ -1,4 +1,4 @@
-"""Attention, piece by piece: masks, the masked softmax, the ways to score a query against a key, pooling, several heads.
+"""Attention, piece by piece: masks, the masked softmax, ways to score a query against a key, pooling, several heads.
 
 Shapes are batch first: queries `(B, Q, d)`, keys `(B, K, d)`, values `(B, K, v)`, scores and weights `(B, Q, K)`.
 A boolean mask is True where a key may be attended to.
@@ -235,8 +235,8 @@ class MultiHeadAttention(nn.Module):
     Queries, keys and values go through a linear layer each and are cut into `num_heads` pieces (`split_heads`). Every
     head attends with its own pieces; the heads' outputs are put side by side again and go through a fourth layer.
 
-    `W_q`, `W_k`, `W_v` and `W_o` are `nn.Linear(embed_dim, embed_dim)`. `dropout` is the share of weights set to zero in
-    training, the others growing to make up for it.
+    `W_q`, `W_k`, `W_v` and `W_o` are `nn.Linear(embed_dim, embed_dim)`. `dropout` is the share of weights set to zero
+    in training, the others growing to make up for it.
 
     Source: Vaswani et al. (2017), section 3.2.2.
     Raises:

@@ -1,39 +1,33 @@
 """Attention weights to point at: a view for notebooks and web pages that lights up the source words of a target word.
 
 What is put into the page is a table, which every reader gets, and a script (`attention_view.js`, with
-`attention_view.css`) that makes of the table a view to point at and to step through. Where scripts don't run, in a
-notebook that JupyterLab doesn't trust yet, on GitHub, in a browser that forbids them, the table is what is left. Nothing
-is loaded from anywhere.
+`attention_view.css` and what all components share) that makes of the table a view to point at and to step through.
+Where scripts don't run, in a notebook that JupyterLab doesn't trust yet, on GitHub, in a browser that forbids them, the
+table is what is left. Nothing is loaded from anywhere.
 """
 
 import html
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from helpers.attention_view_words import WORDS
+from helpers.component import Component, script
 from helpers.plotting import KEY, QUERY
 
-ELSEWHERE = "elsewhere"  # the column for weight that isn't on a source token shown
 TOLERANCE = 1e-3  # half precision sums to 1 no better than this
 
 
-@dataclass(frozen=True, repr=False)
-class AttentionView:
-    """What `attention_view` returns: Jupyter shows the view, a terminal the text."""
+@dataclass(frozen=True)
+class _Written:
+    """What the model wrote with all source tokens, or with the one at place `hidden` hidden, and where it looked."""
 
-    html: str
-    text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-    def __repr__(self) -> str:
-        return self.text
+    hidden: int | None
+    targets: list[str]
+    weights: list[list[list[str]]]  # (head, target, source and elsewhere), as they are shown
 
 
 def attention_view(
@@ -42,68 +36,116 @@ def attention_view(
     target_tokens: Sequence[str],
     caption: str,
     names: Sequence[str] | None = None,
-) -> AttentionView:
+    without: Mapping[int, tuple[Tensor, Sequence[str]]] | None = None,
+) -> Component:
     """A view of attention weights: point at a target token, or step through them, and its source tokens light up.
 
     With a third axis the reader chooses among several heads, or several models that wrote the same; `names` says what
     each is called ("head 1", "head 2", … if it isn't given). The caption says in words what there is to see.
 
+    `without` lets the reader hide a source token from the model. It has, for a place in `source_tokens` (from 0), what
+    the model did without that token: weights as above, with as many heads and source tokens, and the target tokens
+    that it wrote. The view only shows them: the notebook has to run the model.
+
     Target tokens after the first `<eos>` aren't shown, nor are source tokens after the first `<eos>` or from the first
     `<pad>` on. Weight that lies on tokens not shown, or is missing from a row's sum of 1, is said to be so.
 
     Raises:
-        ValueError: if the tokens or names don't fit the shape of `weights`, no token is left to show, or `weights` are
-            no weights: below 0, or a row that sums to more than 1.
+        ValueError: if the tokens or names don't fit the shape of `weights`, no token is left to show, `weights` are
+            no weights: below 0, or a row that sums to more than 1; or if that is so of a part of `without`, or its
+            place is not that of a source token that is shown.
     """
     stack, names = _require_fit(weights, source_tokens, target_tokens, names)
+    sources = _shown(source_tokens, "source")
+    versions = [_written(None, stack, names, target_tokens, sources)]
+    for place, (weights_without, targets_without) in sorted((without or {}).items()):
+        if not 0 <= place < len(sources):
+            raise ValueError(
+                f"without must name places of source tokens that are shown, 0 to {len(sources) - 1}, not {place}"
+            )
+        try:
+            stack, _ = _require_fit(weights_without, source_tokens, targets_without, names)
+            versions.append(_written(place, stack, names, targets_without, sources))
+        except ValueError as error:
+            raise ValueError(f"without[{place}]: {error}") from None
+    return Component(_html(versions, sources, caption, names), _text(versions, sources, caption, names))
+
+
+def _written(
+    hidden: int | None, stack: Tensor, names: Sequence[str], target_tokens: Sequence[str], sources: list[str]
+) -> _Written:
     _require_weights(stack, names, target_tokens)
-    sources, targets = _shown(source_tokens, "source"), _shown(target_tokens, "target")
+    targets = _shown(target_tokens, "target")
     given = stack[:, : len(targets)].sum(dim=2, keepdim=True) > 0  # an empty row has given no weight to anything
     stack = stack[:, : len(targets), : len(sources)]
     rest = (1 - stack.sum(dim=2, keepdim=True)).clamp(min=0) * given
     stack = torch.cat([stack, rest], dim=2)
-    rounded = [[[f"{weight:.2f}" for weight in row] for row in head] for head in stack.tolist()]
-    return AttentionView(
-        _html(rounded, sources, targets, caption, names), _text(rounded, sources, targets, caption, names)
-    )
+    return _Written(hidden, targets, [[[f"{weight:.2f}" for weight in row] for row in head] for head in stack.tolist()])
 
 
-def _html(weights: list, sources: list[str], targets: list[str], caption: str, names: Sequence[str]) -> str:
-    head_row = "".join(f'<th scope="col">{html.escape(token)}</th>' for token in sources)
-    if any(row[-1] != "0.00" for head in weights for row in head):
-        head_row += f'<th scope="col" class="elsewhere">{ELSEWHERE}</th>'
-    else:
-        weights = [[row[:-1] for row in head] for head in weights]
-    tables = []
-    for name, head in zip(names, weights, strict=True):
-        rows = [
-            f'<tr><th scope="row">{html.escape(target)}</th>{"".join(map(_cell, row))}</tr>'
-            for target, row in zip(targets, head, strict=True)
+def _html(versions: list[_Written], sources: list[str], caption: str, names: Sequence[str]) -> str:
+    elsewhere = any(row[-1] != "0.00" for version in versions for head in version.weights for row in head)
+    folded: list[str] = []
+    for version in versions:
+        tables = [
+            table_of(
+                head if elsewhere else [row[:-1] for row in head], sources, version.targets, name or WORDS["weights"]
+            )
+            for name, head in zip(names, version.weights, strict=True)
         ]
-        table = "\n".join(
-            [
-                f"<table><caption>{html.escape(name or 'Attention weights')}</caption>",
-                f'<thead><tr><th scope="col">target ↓ source →</th>{head_row}</tr></thead>',
-                "<tbody>",
-                *rows,
-                "</tbody></table>",
+        if version.hidden is not None:
+            title, place = html.escape(_without(version, sources)), version.hidden
+            inside = "\n".join(tables)
+            folded.append(f'<details data-without="{place}"><summary>{title}</summary>\n{inside}\n</details>')
+        elif len(names) > 1:
+            # Many tables below one another would hide what comes after them.
+            folded += [
+                f"<details{'' if head else ' open'}><summary>{html.escape(name)}</summary>\n{table}\n</details>"
+                for head, (name, table) in enumerate(zip(names, tables, strict=True))
             ]
-        )
-        # Many tables below one another would hide what comes after them.
-        folded = f"<details{'' if tables else ' open'}><summary>{html.escape(name)}</summary>\n{table}\n</details>"
-        tables.append(folded if len(names) > 1 else table)
-    script = _packed("attention_view.js").replace("STYLE", json.dumps(_packed("attention_view.css")))
+        else:
+            folded += tables
     return "\n".join(
         [
             # The classes keep MathJax from taking a token with dollar signs for a formula.
             f'<div class="attention-view tex2jax_ignore mathjax_ignore" style="--query: {QUERY}; --key: {KEY}">',
-            *tables,
+            *folded,
             f"<p><em>{html.escape(caption)}</em></p>",
-            "<p><small>Run this cell in JupyterLab, and you can point at the words and step through them.</small></p>",
+            f"<p><small>{WORDS['run']}</small></p>",
             "</div>",
-            f"<script>{script}</script>",
+            script("attention_view", WORDS, before="component_pictures"),
         ]
     )
+
+
+def table_of(weights: list[list[str]], sources: list[str], targets: list[str], caption: str) -> str:
+    """A table of weights in HTML, a row for each target token. A column more than tokens is for what is elsewhere."""
+    head_row = "".join(f'<th scope="col">{html.escape(token)}</th>' for token in sources)
+    if len(weights[0]) > len(sources):
+        head_row += f'<th scope="col" class="elsewhere">{WORDS["elsewhere"]}</th>'
+    rows = [
+        f'<tr><th scope="row">{html.escape(target)}</th>{"".join(map(_cell, row))}</tr>'
+        for target, row in zip(targets, weights, strict=True)
+    ]
+    return "\n".join(
+        [
+            f"<table><caption>{html.escape(caption)}</caption>",
+            f'<thead><tr><th scope="col">{WORDS["corner"]}</th>{head_row}</tr></thead>',
+            "<tbody>",
+            *rows,
+            "</tbody></table>",
+        ]
+    )
+
+
+def _without(version: _Written, sources: list[str]) -> str:
+    """What the model wrote, in words."""
+    assert version.hidden is not None
+    token = sources[version.hidden]
+    if sources.count(token) > 1:  # "E" alone doesn't say which E
+        token = WORDS["place"].format(token=token, place=version.hidden + 1)
+    letters = all(len(target) == 1 for target in version.targets)
+    return WORDS["without_table"].format(token=token, written=("" if letters else " ").join(version.targets))
 
 
 def _cell(weight: str) -> str:
@@ -113,22 +155,18 @@ def _cell(weight: str) -> str:
     return f"<td{style}>{weight}</td>"
 
 
-def _text(weights: list, sources: list[str], targets: list[str], caption: str, names: Sequence[str]) -> str:
+def _text(versions: list[_Written], sources: list[str], caption: str, names: Sequence[str]) -> str:
     lines = [f"[attention view: {caption}]"]
-    for name, head in zip(names, weights, strict=True):
+    written, *others = versions
+    for name, head in zip(names, written.weights, strict=True):
         lines += [name] * (len(names) > 1)
-        for target, row in zip(targets, head, strict=True):
+        for target, row in zip(written.targets, head, strict=True):
             *row, rest = row
             largest = sorted(zip(row, sources, strict=True), key=lambda each: -float(each[0]))[:3]
-            looks = ", ".join(f"{source} {weight}" for weight, source in largest if weight != "0.00") or "nothing"
-            lines.append(f"{target} looks at {looks}" + f"; {ELSEWHERE} {rest}" * (rest != "0.00"))
-    return "\n".join(lines)
-
-
-def _packed(name: str) -> str:
-    """A file beside this one without its indentation and without the lines that are comments: it is in every view."""
-    lines = map(str.strip, Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+            looks = ", ".join(f"{source} {weight}" for weight, source in largest if weight != "0.00")
+            line = target + WORDS["looks"].format(what=looks or WORDS["nothing"])
+            lines.append(line + WORDS["rest"].format(weight=rest) * (rest != "0.00"))
+    return "\n".join(lines + [_without(each, sources) for each in others])
 
 
 def _shown(tokens: Sequence[str], side: str) -> list[str]:
@@ -143,7 +181,10 @@ def _shown(tokens: Sequence[str], side: str) -> list[str]:
 
 
 def _require_fit(
-    weights: Tensor, source_tokens: Sequence[str], target_tokens: Sequence[str], names: Sequence[str] | None
+    weights: Tensor,
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+    names: Sequence[str] | None,
 ) -> tuple[Tensor, Sequence[str]]:
     """The weights with an axis for the heads, and a name for each head."""
     if not isinstance(weights, Tensor):
@@ -162,7 +203,7 @@ def _require_fit(
     stack = weights.detach().double().cpu()
     stack = stack if weights.dim() == 3 else stack[None]
     if names is None:
-        names = [f"head {head}" for head in range(1, len(stack) + 1)] if weights.dim() == 3 else [""]
+        names = [WORDS["head"].format(number=head) for head in range(1, len(stack) + 1)] if weights.dim() == 3 else [""]
     if len(names) != len(stack):
         raise ValueError(f"names must name each of the {len(stack)} heads, not {len(names)}")
     return stack, names

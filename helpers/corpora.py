@@ -40,6 +40,7 @@ __all__ = [
     "split_new_combinations",
     "tatoeba",
     "to_text",
+    "token_id",
     "train_tokenizer",
 ]
 
@@ -281,6 +282,18 @@ def train_tokenizer(
     )
     tokenizer.train_from_iterator(sentences, trainer)
     return tokenizer
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that the tokenizer must have.
+
+    Raises:
+        ValueError: if it lacks the token.
+    """
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"tokenizer must have the token {token} (train_tokenizer sees to it)")
+    return found
 
 
 def encode_batch(

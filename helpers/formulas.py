@@ -67,10 +67,11 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2
 
 
 def to_mathml(tex: str, display: str) -> str:
-    """A formula as MathML, with what latex2mathml leaves out: a thin space after ln and its like, and norms as high as written.
+    """A formula as MathML, with what latex2mathml leaves out.
 
-    Whoever wrote the formula, there is nothing in it but its signs, their colours and their places in the line: no
-    links, styles or scripts. `display` is "inline" or "block".
+    That is a thin space after ln and its like, and norms as high as written. Whoever wrote the formula, there is
+    nothing in it but its signs, their colours and their places in the line: no links, styles or scripts. `display` is
+    "inline" or "block".
 
     Raises:
         ValueError: if it isn't a formula that latex2mathml knows; if it is longer than 2,000 characters, nested too
@@ -80,7 +81,8 @@ def to_mathml(tex: str, display: str) -> str:
         raise ValueError(f"This formula has over {_LONGEST:,} characters: {tex[:50]}…")
     tex = tex.replace("{aligned}", "{align*}")  # the one that it knows
     converter = Converter(display=display)
-    converter.macros = MappingProxyType({})
+    # It can't be written to: a formula that defines a command raises, and is refused as any that can't be shown.
+    converter.macros = MappingProxyType({})  # type: ignore[assignment]
     try:
         mathml = _plain(converter.convert_to_element(tex))
     except Exception as error:  # it has exceptions of its own, and lets IndexError, StopIteration and others through

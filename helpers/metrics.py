@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from jaxtyping import Float, Int
-from sacrebleu.metrics import BLEU
 from torch import Tensor
 
 from helpers.attention import length_mask
@@ -67,11 +66,14 @@ def bleu(
     for number, each in enumerate(references):
         if isinstance(each, str) or len(each) == 0:
             raise ValueError(f"references[{number}] must be a list of at least one string, not {each!r}")
+    from sacrebleu.metrics import BLEU  # labs that count exact matches alone do without it
+
     # sacreBLEU wants a list of all first references, one of all second ones, and so on, with None where there is none.
     most = max(map(len, references))
     columns = [[each[i] if i < len(each) else None for each in references] for i in range(most)]
     # force: it would warn of text that looks as if it were split into tokens already.
-    return BLEU(tokenize=tokenize, lowercase=lowercase, force=True).corpus_score(hypotheses, columns).score
+    bleu = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
+    return bleu.corpus_score(hypotheses, columns).score  # type: ignore[arg-type]  # its signature forgets the None
 
 
 def hard_alignment(weights: Float[Tensor, "target source"], threshold: float | None = None) -> set[tuple[int, int]]:
@@ -101,10 +103,10 @@ def alignment_error_rate(
 ) -> float:
     """The alignment error rate (AER), 0 to 1, smaller for better: 1 − (|A ∩ S| + |A ∩ P|) / (|A| + |S|).
 
-    A are the links predicted, S the sure and P the possible ones of the gold alignment; sure links are possible too. What
-    is missing counts only if it is sure, what is too many only if it isn't even possible. For a whole set of sentences
-    put the sentence's number into each link: (sentence, target, source). 0 if there is neither a link predicted nor a sure
-    one.
+    A are the links predicted, S the sure and P the possible ones of the gold alignment; sure links are possible too.
+    What is missing counts only if it is sure, what is too many only if it isn't even possible. For a whole set of
+    sentences put the sentence's number into each link: (sentence, target, source). 0 if there is neither a link
+    predicted nor a sure one.
 
     Raises:
         ValueError: if a sure link isn't a possible one.

@@ -1,6 +1,6 @@
 """The words of the phrasebook, and what can be said of what: tables with one word or one scene a line.
 
-The grammar that puts them together is in `helpers/phrasebook.py`.
+The grammar that puts them together is in `helpers/phrasebook_grammar.py`.
 """
 
 from typing import NamedTuple
@@ -165,7 +165,8 @@ class Verb(NamedTuple):
 
     @classmethod
     def from_row(cls, row: list[str]) -> "Verb":
-        return cls(*row[:5], tuple(row[5:9]), *row[9:])
+        english, third, past, progressive, infinitive, *present, participle, future, chinese = row
+        return cls(english, third, past, progressive, infinitive, tuple(present), participle, future, chinese)
 
 
 VERBS = {
@@ -310,7 +311,7 @@ person    |                   |                                  | French Englis
 youth     |                   |                                  | French English Chinese       | tall tired
 friend    |                   |                                  |                              | young tall tired busy
 family    |                   |                                  |                              | young tall tired busy
-""")
+""")  # noqa: E501
 }
 PEOPLE = "person youth friend family"
 

@@ -11,6 +11,7 @@ gets the course's own (`helpers/fonts`), in every figure, for the characters tha
 import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
+from matplotlib.rcsetup import cycler
 from torch import Tensor
 
 from helpers.training import History
@@ -36,19 +38,20 @@ HEATMAP = "Blues"  # one hue from white to dark: reads the same in grey and for 
 GRID = "#DDDDDD"
 
 _MARGIN = 0.1  # inches: on a dark page a picture is a white card, whose words mustn't touch its edge
-_STYLE = {
-    "figure.dpi": 80,
-    "savefig.dpi": 120,
+_SHOWN, _DRAWN = 80, 160  # dots an inch: how large a picture is shown, and how finely it is drawn, twice as finely
+_WIDEST = 11.3  # inches for a grid: a page shows 750 pixels, and what is much wider has words that nobody can read
+# Any: Matplotlib's own type of a key lists every setting that there is.
+_STYLE: dict[Any, Any] = {
+    "figure.dpi": _SHOWN,
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=(QUERY, KEY, VALUE, *OTHERS)),
-    "lines.linewidth": 2,
-    "legend.frameon": False,
+    # With the colours, so that lines that are drawn later have it as well.
+    "axes.prop_cycle": cycler(color=(QUERY, KEY, VALUE, *OTHERS)) * cycler(linewidth=[2]),
 }
 
-# Further fonts in the list are asked only for characters that those before lack: what is in Latin letters stays as it is.
+# Further fonts in the list are asked only for characters that those before lack: Latin letters stay as they are.
 fontManager.addfont(CHINESE_FONT)
 mpl.rcParams["font.family"] = [*mpl.rcParams["font.family"], FontProperties(fname=CHINESE_FONT).get_name()]
 
@@ -97,6 +100,8 @@ def plot_attention_grid(
 ) -> Figure:
     """Draw several heatmaps in a grid, all on the one colour scale from 0 to 1.
 
+    There are at most so many `columns`, and fewer where the words would be too small to be read.
+
     Raises:
         ValueError: if the four sequences differ in length, or one picture's tokens don't fit its weights.
     """
@@ -108,10 +113,10 @@ def plot_attention_grid(
         )
     for each in zip(weights, source_tokens, target_tokens, strict=True):
         _require_fit(*each)
-    columns = min(columns, len(weights))
-    rows = -(-len(weights) // columns)
     sizes = [_heatmap_size(source, target) for source, target in zip(source_tokens, target_tokens, strict=True)]
     width, height = (max(side) for side in zip(*sizes, strict=True))
+    rows = -(-len(weights) // min(columns, max(1, int(_WIDEST / width))))
+    columns = -(-len(weights) // rows)
     figure, axes = subplots(rows, columns, size=(columns * width, rows * height), squeeze=False)
     for index, ax in enumerate(axes.flat):
         if index < len(weights):
@@ -129,7 +134,7 @@ def outline_links(ax: Axes, sure: Collection[tuple[int, int]], possible: Collect
     Raises:
         ValueError: if a link lies outside the heatmap, or there is none on `ax`.
     """
-    rows, columns = ax.images[0].get_array().shape if ax.images else (0, 0)
+    rows, columns = ax.images[0].get_size() if ax.images else (0, 0)
     for target, source in {*sure, *possible}:
         if not (0 <= target < rows and 0 <= source < columns):
             raise ValueError(f"link ({target}, {source}) lies outside the heatmap of {rows} rows and {columns} columns")
@@ -159,8 +164,8 @@ def draw_boxes(
         ends = {"patchA": drawn[source].get_bbox_patch(), "patchB": drawn[target].get_bbox_patch()}
         style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "shrinkA": 2, "shrinkB": 2, **ends}
         ax.annotate("", xy=boxes[target][:2], xytext=boxes[source][:2], arrowprops=style, zorder=1)
-    x, y = zip(*((x, y) for x, y, _, _ in boxes.values()), strict=True)
-    ax.set(xlim=(min(x) - 0.7, max(x) + 0.7), ylim=(min(y) - 0.35, max(y) + 0.35))
+    xs, ys = zip(*((x, y) for x, y, _, _ in boxes.values()), strict=True)
+    ax.set(xlim=(min(xs) - 0.7, max(xs) + 0.7), ylim=(min(ys) - 0.35, max(ys) + 0.35))
     ax.axis("off")
     return ax
 
@@ -174,7 +179,12 @@ def show(figure: Figure, caption: str) -> None:
 
     picture, metadata = _picture(figure, caption)
     display(picture, metadata=metadata, raw=True)
-    display(Markdown(f"*{caption}*"))
+    display(Markdown(_emphasised(caption)))
+
+
+def _emphasised(caption: str) -> str:
+    """The caption as Markdown, in which `<eos>` would be a tag of HTML and vanish."""
+    return f"*{caption.replace('<', '&lt;')}*"
 
 
 class LiveCurve:
@@ -190,7 +200,7 @@ class LiveCurve:
         self.caption = caption
         picture, metadata = self._draw(History())
         self._shown = display(picture, metadata=metadata, raw=True, display_id=True)
-        display(Markdown(f"*{caption}*"))
+        display(Markdown(_emphasised(caption)))
 
     def __call__(self, history: History) -> None:
         """Draw what `fit` has seen so far."""
@@ -211,12 +221,23 @@ class LiveCurve:
 
 def _picture(figure: Figure, caption: str) -> tuple[dict, dict]:
     """What Jupyter needs to show a figure: the picture with its text form, and its size and text alternative."""
+    _bring_to_the_style(figure)
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE):
-        figure.savefig(buffer, format="png")
-    width, height = (round(inches * _STYLE["figure.dpi"]) for inches in figure.get_size_inches())
+        figure.savefig(buffer, format="png", dpi=_DRAWN)
+    width, height = (round(inches * _SHOWN) for inches in figure.get_size_inches())
     picture = {"image/png": buffer.getvalue(), "text/plain": f"[picture: {caption}]"}
     return picture, {"image/png": {"width": width, "height": height, "alt": caption}}
+
+
+def _bring_to_the_style(figure: Figure) -> None:
+    """Titles on the left and legends without a frame, as `subplots` can't have it for what comes after it."""
+    for ax in figure.axes:
+        if (title := ax.get_title()) and not ax.get_title(loc="left"):
+            ax.set_title("")
+            ax.set_title(title, loc="left")
+        if (legend := ax.get_legend()) is not None:
+            legend.get_frame().set_linewidth(0)
 
 
 def _draw_heatmap(ax, weights, source_tokens, target_tokens, title, numbers) -> None:

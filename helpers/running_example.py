@@ -8,6 +8,8 @@ score is a whole number or a half. Values have two axes, *redness* and *car-ness
 import torch
 
 TOKENS = ("the", "red", "car", "stops")
+AXES = ("article", "colour", "thing", "action")
+VALUE_AXES = ("redness", "car-ness")
 
 QUERIES = torch.tensor(
     [

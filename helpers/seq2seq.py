@@ -4,13 +4,15 @@ Shapes are batch first: token ids `(B, L)`, encoder outputs `(B, S, H)`, attenti
 S source steps. Sources of unequal length are padded at the end, and `valid_lens` `(B,)` says how much of each is real;
 without it, all of it is.
 
-Encoders and decoders are GRUs, or with `rnn=nn.LSTM` LSTMs, of one or more layers. A GRU's state is `(layers, B, H)`; an
-LSTM's is a pair of these, the hidden state and the cell state. What attends is the hidden state of the last layer.
+Encoders and decoders are GRUs, or with `rnn=nn.LSTM` LSTMs, of one or more layers. A GRU's state is `(layers, B, H)`;
+an LSTM's is a pair of these, the hidden state and the cell state. What attends is the hidden state of the last layer.
 `dropout` is the share of numbers set to zero in training, in the embeddings and between the layers.
 
 A decoder is a module that maps (encoder_out, decoder_x, hidden_state, valid_lens) to (outputs, hidden_state, weights),
 the weights being None for one that doesn't attend. That is all that `Seq2Seq` and `greedy_decode` ask of it.
 """
+
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -86,13 +88,14 @@ class Encoder(nn.Module):
         return of_directions.transpose(1, 2).reshape(self.rnn.num_layers, batch, -1)
 
 
-class PlainDecoder(nn.Module):
-    """A decoder without attention: it starts from the encoder's last state and sees nothing else of the source.
+class _Decoder(nn.Module):
+    """What the decoders share: how they are built, and how they embed what they read.
 
-    It takes the encoder's outputs, as every decoder does, and doesn't look at them: its weights are None.
-
-    Source: Sutskever, Vinyals and Le (2014), section 2, there with LSTMs.
+    Seeded weights depend on the order in which layers are made, so a decoder makes its own in `_make_layers`, the
+    recurrent network among them: `recurrent(input_dim)` is one as the arguments ask for.
     """
+
+    rnn: nn.GRU | nn.LSTM
 
     def __init__(
         self,
@@ -106,7 +109,39 @@ class PlainDecoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embed_dim)
         self.dropout = nn.Dropout(dropout)
-        self.rnn = _recurrent(rnn, embed_dim, hidden_dim, num_layers, dropout)
+        self._make_layers(
+            embed_dim, hidden_dim, lambda input_dim: _recurrent(rnn, input_dim, hidden_dim, num_layers, dropout)
+        )
+
+    def _make_layers(self, embed_dim: int, hidden_dim: int, recurrent: Callable[[int], nn.GRU | nn.LSTM]) -> None:
+        raise NotImplementedError
+
+    def _embed(
+        self,
+        encoder_out: Float[Tensor, "batch source hidden"],
+        decoder_x: Int[Tensor, "batch target"],
+        hidden_state: State,
+    ) -> Float[Tensor, "batch target embed"]:
+        """The embedded input, once it is clear that all that the decoder was given fits together."""
+        _require_ids("decoder_x", decoder_x, self.embedding.num_embeddings)
+        if len(decoder_x) != len(encoder_out):
+            raise ValueError(
+                f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
+            )
+        _require_state(hidden_state, self.rnn, len(decoder_x))
+        return self.dropout(self.embedding(decoder_x))
+
+
+class PlainDecoder(_Decoder):
+    """A decoder without attention: it starts from the encoder's last state and sees nothing else of the source.
+
+    It takes the encoder's outputs, as every decoder does, and doesn't look at them: its weights are None.
+
+    Source: Sutskever, Vinyals and Le (2014), section 2, there with LSTMs.
+    """
+
+    def _make_layers(self, embed_dim: int, hidden_dim: int, recurrent: Callable[[int], nn.GRU | nn.LSTM]) -> None:
+        self.rnn = recurrent(embed_dim)
 
     def forward(
         self,
@@ -121,12 +156,12 @@ class PlainDecoder(nn.Module):
             ValueError: if `decoder_x` is not `(batch, target)` token ids of the vocabulary, differs from `encoder_out`
                 in its batch, or `hidden_state` is not the state of such a network.
         """
-        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
+        embedded = self._embed(encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         outputs, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         return outputs, hidden_state, None
 
 
-class LuongDecoder(nn.Module):
+class LuongDecoder(_Decoder):
     """A decoder that attends after its recurrent network: h̃ = tanh(W_c [c; h]), with the bilinear score hᵀ (W_a s).
 
     The network runs over the whole input first; then every one of its outputs h is a query, and the encoder's outputs s
@@ -136,19 +171,8 @@ class LuongDecoder(nn.Module):
     Source: Luong, Pham and Manning (2015), section 3.1 (global attention, "general" score), equation 5.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        embed_dim: int,
-        hidden_dim: int,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
-    ):
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.dropout = nn.Dropout(dropout)
-        self.rnn = _recurrent(rnn, embed_dim, hidden_dim, num_layers, dropout)
+    def _make_layers(self, embed_dim: int, hidden_dim: int, recurrent: Callable[[int], nn.GRU | nn.LSTM]) -> None:
+        self.rnn = recurrent(embed_dim)
         self.W_a = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.W_c = nn.Linear(2 * hidden_dim, hidden_dim, bias=False)
 
@@ -166,7 +190,7 @@ class LuongDecoder(nn.Module):
                 in its batch, or `hidden_state` is not the state of such a network; for `valid_lens` see
                 `masked_softmax`.
         """
-        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
+        embedded = self._embed(encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         queries, hidden_state = self.rnn(embedded, hidden_state)  # (batch, target, hidden)
         scores = torch.bmm(queries, self.W_a(encoder_out).transpose(1, 2))  # (batch, target, source)
         weights = masked_softmax(scores, valid_lens)
@@ -174,7 +198,7 @@ class LuongDecoder(nn.Module):
         return torch.tanh(self.W_c(torch.cat([context, queries], dim=-1))), hidden_state, weights
 
 
-class BahdanauDecoder(nn.Module):
+class BahdanauDecoder(_Decoder):
     """A decoder that attends before its recurrent network, step by step, with the additive score.
 
     At each step the *previous* state is the query and the encoder's outputs are keys and values; the network reads the
@@ -185,20 +209,9 @@ class BahdanauDecoder(nn.Module):
     state, and reads its output off by a maxout layer; this one starts from the encoder's state, as the others do.
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        embed_dim: int,
-        hidden_dim: int,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
-    ):
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.dropout = nn.Dropout(dropout)
+    def _make_layers(self, embed_dim: int, hidden_dim: int, recurrent: Callable[[int], nn.GRU | nn.LSTM]) -> None:
         self.attention = AttentionPooling(AdditiveScore(hidden_dim, hidden_dim, hidden_dim))
-        self.rnn = _recurrent(rnn, hidden_dim + embed_dim, hidden_dim, num_layers, dropout)
+        self.rnn = recurrent(hidden_dim + embed_dim)
 
     def forward(
         self,
@@ -214,7 +227,7 @@ class BahdanauDecoder(nn.Module):
                 in its batch, or `hidden_state` is not the state of such a network; for `valid_lens` see
                 `masked_softmax`.
         """
-        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
+        embedded = self._embed(encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
         outputs, weights = [], []
         for token in embedded.split(1, dim=1):  # (batch, 1, embed)
             context = self.attention(_query(hidden_state), encoder_out, encoder_out, valid_lens)  # (batch, 1, hidden)
@@ -227,7 +240,7 @@ class BahdanauDecoder(nn.Module):
         return torch.cat(outputs, dim=1), hidden_state, torch.cat(weights, dim=1)
 
 
-class PositionDecoder(nn.Module):
+class PositionDecoder(_Decoder):
     """A decoder that weighs source *positions* without looking at what stands there.
 
     The scores come from the token and the previous state alone, one for each of `max_len` positions, by a linear
@@ -248,12 +261,13 @@ class PositionDecoder(nn.Module):
         dropout: float = 0.0,
         rnn: type[nn.GRU] | type[nn.LSTM] = nn.GRU,
     ):
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, embed_dim)
-        self.dropout = nn.Dropout(dropout)
-        self.position_scores = nn.Linear(embed_dim + hidden_dim, max_len)
+        self.max_len = max_len  # needed for the layers, which the next line makes
+        super().__init__(vocab_size, embed_dim, hidden_dim, num_layers, dropout, rnn)
+
+    def _make_layers(self, embed_dim: int, hidden_dim: int, recurrent: Callable[[int], nn.GRU | nn.LSTM]) -> None:
+        self.position_scores = nn.Linear(embed_dim + hidden_dim, self.max_len)
         self.combine = nn.Linear(embed_dim + hidden_dim, hidden_dim)
-        self.rnn = _recurrent(rnn, hidden_dim, hidden_dim, num_layers, dropout)
+        self.rnn = recurrent(hidden_dim)
 
     def forward(
         self,
@@ -269,11 +283,12 @@ class PositionDecoder(nn.Module):
                 vocabulary, differs from `encoder_out` in its batch, or `hidden_state` is not the state of such a
                 network; for `valid_lens` see `masked_softmax`.
         """
-        embedded = _embed(self, encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
-        source, max_len = encoder_out.shape[1], self.position_scores.out_features
-        if source > max_len:
+        embedded = self._embed(encoder_out, decoder_x, hidden_state)  # (batch, target, embed)
+        source = encoder_out.shape[1]
+        if source > self.max_len:
             raise ValueError(
-                f"encoder_out must have at most {max_len} source positions, for which this decoder was built, not {source}"
+                f"encoder_out must have at most {self.max_len} source positions, for which this decoder was built, "
+                f"not {source}"
             )
         outputs, weights = [], []
         for token in embedded.split(1, dim=1):  # (batch, 1, embed)
@@ -412,29 +427,14 @@ def _query(state: State) -> Float[Tensor, "batch 1 hidden"]:
     return hidden[-1].unsqueeze(1)
 
 
-def _embed(
-    decoder: nn.Module,
-    encoder_out: Float[Tensor, "batch source hidden"],
-    decoder_x: Int[Tensor, "batch target"],
-    hidden_state: State,
-) -> Float[Tensor, "batch target embed"]:
-    """The embedded input of a decoder, once it is clear that all it was given fits together."""
-    _require_ids("decoder_x", decoder_x, decoder.embedding.num_embeddings)
-    if len(decoder_x) != len(encoder_out):
-        raise ValueError(
-            f"decoder_x must have as many rows as encoder_out has, {len(encoder_out)}, not {len(decoder_x)}"
-        )
-    _require_state(hidden_state, decoder.rnn, len(decoder_x))
-    return decoder.dropout(decoder.embedding(decoder_x))
-
-
 def _require_state(hidden_state: State, rnn: nn.GRU | nn.LSTM, batch: int) -> None:
     expected = [(rnn.num_layers, batch, rnn.hidden_size)] * (2 if isinstance(rnn, nn.LSTM) else 1)
     found = [tuple(part.shape) for part in (hidden_state if isinstance(hidden_state, tuple) else (hidden_state,))]
     if found != expected:
         raise ValueError(
             f"hidden_state must be the state of this decoder's {type(rnn).__name__}, of shape "
-            f"{' and '.join(map(str, expected))}, not {' and '.join(map(str, found))}: were encoder and decoder built alike?"
+            f"{' and '.join(map(str, expected))}, not {' and '.join(map(str, found))}: "
+            "were encoder and decoder built alike?"
         )
 
 

@@ -1,5 +1,6 @@
 """Training: one seed for everything, one device, one plain loop."""
 
+import inspect
 import math
 import random
 import sys
@@ -76,7 +77,7 @@ def fit(
         raise ValueError(f"steps and every must be at least 1, not {steps} and {every}")
     if evaluate is None and stop_at is not None:
         raise ValueError("stop_at needs evaluate, the score that is compared with it")
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = _Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=max_lr, total_steps=steps)
     where = next(model.parameters()).device
     history, recent = History(), []
@@ -113,6 +114,14 @@ def fit(
         bar.close()
         model.train(was_training)
     return history
+
+
+class _Adam(torch.optim.Adam):
+    """Adam without the decorators that `torch.compile` needs: importing the compiler for them takes over a second."""
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 def _require_finite(loss: float, gradient_norm: float, step: int, max_lr: float) -> None:

@@ -34,8 +34,9 @@ def sinusoidal_positions(length: int, dim: int) -> Float[Tensor, "{length} {dim}
 class TransformerBlock(nn.Module):
     """Self-attention, then a feed-forward network at each position; around each a residual, and layer norm after it.
 
-    x → norm1(x + attention(x)) → norm2(that + linear2(ReLU(linear1(that)))): the norm comes after the sum ("post-norm").
-    `dropout` acts in training, on the attention's weights and on what is added to each residual. The encoder's block.
+    x → norm1(x + attention(x)) → norm2(that + linear2(ReLU(linear1(that)))): the norm comes after the sum
+    ("post-norm"). `dropout` acts in training, on the attention's weights and on what is added to each residual. The
+    encoder's block.
 
     Source: Vaswani et al. (2017), sections 3.1 and 3.3, and 5.4 for the dropout.
     Raises:
@@ -192,11 +193,12 @@ class Transformer(nn.Module):
         start: int = 0,
         valid_lens: Int[Tensor, "batch"] | None = None,
     ) -> tuple[Int[Tensor, "batch {length}"], Float[Tensor, "batch layer heads {length} source"]]:
-        """Write `length` tokens for each source, each the likeliest after those before: ids and cross-attention weights.
+        """Write `length` tokens for each source, each the likeliest after those before.
 
-        As `helpers.seq2seq.greedy_decode`: in evaluation mode, which it leaves as it found it, and without stopping at
-        `<eos>`; the source goes to the model's device, and the results come back to the source's. Each step reads all
-        that is written from the beginning. (Programs made for speed keep the keys and values of the steps before.)
+        Returns the ids and the cross-attention weights. As `helpers.seq2seq.greedy_decode`: in evaluation mode, and the
+        model is left in the mode it was in; without stopping at `<eos>`; the source goes to the model's device, and the
+        results come back to the source's. Each step reads all that is written from the beginning. (Programs made for
+        speed keep the keys and values of the steps before.)
 
         Raises:
             ValueError: if `length` is less than 1; otherwise as `encode` does.

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from helpers.corpora import Example, Pair, encode_batch, train_tokenizer
+from helpers.corpora import Example, Pair, encode_batch, token_id, train_tokenizer
 from helpers.seq2seq import Seq2Seq, greedy_decode, sequence_cross_entropy, shift_right
 from helpers.training import History, device, fit, seed_everything
 
@@ -73,7 +73,7 @@ class Translator:
 
     def _translate_batch(self, sentences: Sequence[str], max_len: int) -> list[Translation]:
         ids, valid_lens = encode_batch(self.source_tokenizer, sentences)
-        start, end = (self.target_tokenizer.token_to_id(token) for token in ("<bos>", "<eos>"))
+        start, end = (token_id(self.target_tokenizer, token) for token in ("<bos>", "<eos>"))
         written, weights = greedy_decode(self.model, ids, max_len, start, valid_lens)
         translations = []
         for row, source, length in zip(range(len(ids)), ids.tolist(), valid_lens.tolist(), strict=True):
@@ -81,8 +81,8 @@ class Translator:
             target = target[: target.index(end)] if end in target else target
             translations.append(
                 Translation(
-                    source_tokens=tuple(map(self.source_tokenizer.id_to_token, source[:length])),
-                    tokens=tuple(map(self.target_tokenizer.id_to_token, target)),
+                    source_tokens=_tokens(self.source_tokenizer, source[:length]),
+                    tokens=_tokens(self.target_tokenizer, target),
                     weights=None if weights is None else weights[row, : len(target), :length].clone(),
                 )
             )
@@ -91,7 +91,8 @@ class Translator:
     def save(self, path: str | Path) -> None:
         """Write the model's parameters and both tokenizers to one file, in the safetensors format."""
         tokenizers = {name: getattr(self, name).to_str() for name in _TOKENIZERS}
-        # Each by itself: on a GPU the parameters of a recurrent layer share one piece of memory, which safetensors refuses.
+        # Each by itself: on a GPU the parameters of a recurrent layer share one piece of memory, which safetensors
+        # refuses.
         parameters = {name: each.detach().cpu().clone() for name, each in self.model.state_dict().items()}
         save_file(parameters, str(path), metadata=tokenizers)
 
@@ -161,7 +162,7 @@ def train_translator(
     source_tokenizer = train_tokenizer(sources, "word", min_frequency)
     target_tokenizer = train_tokenizer(targets, unit, min_frequency)
     encoded = *encode_batch(source_tokenizer, sources), *encode_batch(target_tokenizer, targets)
-    start = target_tokenizer.token_to_id("<bos>")
+    start = token_id(target_tokenizer, "<bos>")
 
     seed_everything(seed)
     model = make_model(source_tokenizer.get_vocab_size(), target_tokenizer.get_vocab_size()).to(device())
@@ -178,9 +179,22 @@ def train_translator(
 
 def _texts(items: Sequence[Pair] | Sequence[Example]) -> list[tuple[str, str]]:
     """The sentence pairs to train on, as text."""
-    if isinstance(items[0], Pair):
-        return [(pair.source_text, " ".join(pair.target)) for pair in items]
-    return [(example.source, reference) for example in items for reference in example.references]
+    texts = []
+    for item in items:
+        if isinstance(item, Pair):
+            texts.append((item.source_text, " ".join(item.target)))
+        else:
+            texts += [(item.source, reference) for reference in item.references]
+    return texts
+
+
+def _tokens(tokenizer: Tokenizer, ids: list[int]) -> tuple[str, ...]:
+    tokens = []
+    for each in ids:
+        token = tokenizer.id_to_token(each)
+        assert token is not None, f"the vocabulary has no token {each}"
+        tokens.append(token)
+    return tuple(tokens)
 
 
 class _Batches:

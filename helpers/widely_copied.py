@@ -28,7 +28,7 @@ def infinity_in_place(scores: Tensor, valid_lens: Tensor) -> Tensor:
 
 
 def _padding(scores: Tensor, valid_lens: Tensor) -> Tensor:
-    """True where a key is padding: shape (batch, 1, key) for lengths (batch,), (batch, query, key) for (batch, query)."""
+    """True where a key is padding: (batch, 1, key) for lengths (batch,), (batch, query, key) for (batch, query)."""
     if valid_lens.dim() == 1:
         valid_lens = valid_lens.unsqueeze(1)  # one length for all the queries of a sequence
     return torch.arange(scores.shape[-1]) >= valid_lens.unsqueeze(-1)

@@ -8,10 +8,12 @@ An answer is only ever *called*, with tensors in and tensors out, so that it may
 """
 
 import contextlib
-import importlib
-import pkgutil
+import copy
+import itertools
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ class Case:
 
 
 class CannotObserve(Exception):
-    """An answer has not what a property looks at. The message says so; the report shows it as the problem."""
+    """An answer lacks what a property looks at. The message says so; the report shows it as the problem."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Observed:
     """What an answer did with a case: a value, or an error."""
 
     value: Any = None
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Property:
     `cases` draws them, smallest first. `observe` says what is looked at (the output, the arguments after the call,
     a gradient). `judge` compares an observed value with the wanted one: None if it will do, else what is wrong.
     `suggests` is the id of the misconception to name when this is the first property that fails and no
-    wrong implementation behaves like the answer. `shows` introduces an observed tensor in the report, and `remark`
+    wrong implementation behaves like the answer; or a function that tells the id, or None, from what was observed and
+    the case. `shows` introduces an observed tensor in the report, `arguments`
+    names what the cases hold where that isn't what the exercise's do, and `remark`
     says something about an observed value that will do.
     """
 
@@ -53,9 +57,10 @@ class Property:
     cases: Callable[["Draw"], Iterable[Case]]
     observe: Callable[[Callable, tuple], Any]
     judge: Callable[[Any, Any], str | None]
-    suggests: str | None = None
+    suggests: str | Callable[[Any, Case], str | None] | None = None
     shows: str = "your answer gave"
     remark: Callable[[Any], str] | None = None
+    arguments: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class Finding:
     property: Property
     problem: str | None = None
     case: Case | None = None
-    observed: Observed | None = None
+    observed: Observed = Observed()
+    is_explained: bool = False  # by a misconception that was named
 
 
 class Draw:
@@ -110,42 +116,58 @@ class Draw:
         return torch.randint(low, high + 1, shape, generator=self._generator)
 
 
-def find_exercise(name: str) -> Exercise:
-    """The exercise of that name.
+def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], tuple[Misconception, ...]]:
+    """Hold an answer against every property, and find the misconceptions that it behaves like, the plainest first."""
+    with _one_thread(), _plain_settings(), torch.random.fork_rng(devices=()):
+        trial = _trial(exercise, seed)
+        seen = [_look(answer, looked_at, cases) for looked_at, cases in trial.fresh_cases()]
+        findings = [of_property.finding() for of_property in seen]
+        if all(finding.problem is None for finding in findings) or is_blank(findings):
+            return findings, ()
+        named, explained = _diagnose(seen, trial)
+        return [replace(each, is_explained=place in explained) for place, each in enumerate(findings)], named
 
-    Raises:
-        ValueError: if no lab has it.
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A case, and the seed of PyTorch's random numbers while an answer is observed on it.
+
+    What an answer draws from them (first weights, dropout) is then the same whatever was observed before, and on
+    whichever side of the border it runs.
     """
-    exercises = all_exercises()
-    if name not in exercises:
-        raise ValueError(
-            f"there is no exercise called {name!r}; check an answer under its exercise's name, one of: "
-            + ", ".join(exercises)
-        )
-    return exercises[name]
+
+    case: Case
+    seed: int
 
 
-def all_exercises() -> dict[str, Exercise]:
-    """Every exercise of every lab, by name, in the course's order."""
-    package = importlib.import_module("helpers.checks")
-    labs = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name.startswith("lab"))
-    modules = (importlib.import_module(f"helpers.checks.{lab}") for lab in labs)
-    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+@dataclass(frozen=True)
+class _Seen:
+    """What an answer did with each case of a property, and what is wrong with that: None where nothing is."""
+
+    of: Property
+    cases: list[Case]
+    observed: list[Observed]
+    problems: list[str | None]
+
+    @property
+    def fails(self) -> bool:
+        return any(problem is not None for problem in self.problems)
+
+    @property
+    def raises(self) -> bool:
+        return any(observed.error is not None for observed in self.observed)
+
+    def finding(self) -> Finding:
+        for case, observed, problem in zip(self.cases, self.observed, self.problems, strict=True):
+            if problem is not None:
+                return Finding(self.of, problem, case, observed)
+        return Finding(self.of, observed=self.observed[-1])
 
 
-def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Finding], Misconception | None]:
-    """Hold an answer against every property, and find the misconception that it behaves like, if any."""
-    with _one_thread(), _plain_settings():
-        return _examine(answer, exercise, Draw(seed))
-
-
-def _examine(answer: Callable, exercise: Exercise, draw: Draw) -> tuple[list[Finding], Misconception | None]:
-    cases = [list(each.cases(draw)) for each in exercise.properties]
-    observed = [_observe_each(answer, *each) for each in zip(exercise.properties, cases, strict=True)]
-    findings = [_finding(*each) for each in zip(exercise.properties, cases, observed, strict=True)]
-    if all(finding.problem is None for finding in findings) or is_blank(findings):
-        return findings, None
-    return findings, _diagnose(exercise, cases, observed, findings)
+def _look(answer: Callable, at: Property, cases: list[_Drawn]) -> _Seen:
+    observed = [_observe(answer, at.observe, drawn) for drawn in cases]
+    problems = [_problem(at, drawn.case, seen) for drawn, seen in zip(cases, observed, strict=True)]
+    return _Seen(at, [drawn.case for drawn in cases], observed, problems)
 
 
 @contextlib.contextmanager
@@ -178,17 +200,14 @@ def _plain_settings():
 
 def is_blank(findings: list[Finding]) -> bool:
     """Whether all that is wrong with the answer is the line that a student's copy comes with."""
-    errors = [each.observed.error for each in findings if each.problem is not None]
+    errors = [finding.observed.error for finding in findings if finding.problem is not None]
     # PyTorch's own NotImplementedErrors come with a message
     return bool(errors) and all(type(error) is NotImplementedError and not error.args for error in errors)
 
 
-def _observe_each(answer: Callable, each: Property, cases: list[Case]) -> list[Observed]:
-    return [_observe(answer, each.observe, case) for case in cases]
-
-
-def _observe(answer: Callable, observe: Callable, case: Case) -> Observed:
-    args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
+def _observe(answer: Callable, observe: Callable, drawn: _Drawn) -> Observed:
+    args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in drawn.case.args)
+    torch.default_generator.manual_seed(drawn.seed)  # torch.manual_seed asks for every kind of device first: 2 ms
     try:
         with torch.enable_grad():  # an answer that turns gradients off does so for itself only
             return Observed(value=observe(answer, args))
@@ -196,14 +215,14 @@ def _observe(answer: Callable, observe: Callable, case: Case) -> Observed:
         return Observed(error=error)
 
 
-def _problem(each: Property, case: Case, observed: Observed) -> str | None:
+def _problem(of: Property, case: Case, observed: Observed) -> str | None:
     if isinstance(observed.error, CannotObserve):
         return str(observed.error)
     if observed.error is not None:
         lines = _message(observed.error).strip().splitlines() or [""]
         return f"raised {type(observed.error).__name__}" + (f": {lines[0]}" if lines[0] else "")
     try:
-        return each.judge(observed.value, case.want)
+        return of.judge(observed.value, case.want)
     except Exception as error:  # a sparse tensor, one on another device, an object of the student's
         return f"what it gave can't be compared with an ordinary tensor ({type(error).__name__})"
 
@@ -215,76 +234,111 @@ def _message(error: BaseException) -> str:
         return ""
 
 
-def _finding(each: Property, cases: list[Case], observed: list[Observed]) -> Finding:
-    for case, seen in zip(cases, observed, strict=True):
-        problem = _problem(each, case, seen)
-        if problem is not None:
-            return Finding(each, problem, case, seen)
-    return Finding(each, observed=observed[-1])
+class _Trial:
+    """The cases of an exercise that a seed draws, and what the wrong implementations of its table do with them.
 
-
-def _diagnose(
-    exercise: Exercise, cases: list[list[Case]], observed: list[list[Observed]], findings: list[Finding]
-) -> Misconception | None:
-    """The misconception that goes wrong as the answer does, first of all in the first property that fails.
-
-    Among several, the one that explains most of the failing properties, less those in which it fails and the
-    answer doesn't; among equals, the first in the table.
+    Both are the same for every answer. An oracle is slow, so it works a case out once; and each wrong implementation is
+    observed on a property when that is first asked for, and then never again.
     """
-    first = next(index for index, finding in enumerate(findings) if finding.problem is not None)
+
+    def __init__(self, exercise: Exercise, seed: int):
+        draw, seeds = Draw(seed), itertools.count(seed)
+        self.misconceptions = exercise.misconceptions
+        self._cases = [(of, [_Drawn(case, next(seeds)) for case in of.cases(draw)]) for of in exercise.properties]
+        self._cases_of_mistakes = self.fresh_cases()
+        self._seen: dict[tuple[Callable, int], _Seen] = {}
+
+    def fresh_cases(self) -> list[tuple[Property, list[_Drawn]]]:
+        """The cases of each property, with arguments of their own: an answer may change what it is handed."""
+        copies: dict = {}  # what several cases share is one thing in the copies, too
+        return [
+            (
+                looked_at,
+                [_Drawn(Case(copy.deepcopy(drawn.case.args, copies), drawn.case.want), drawn.seed) for drawn in cases],
+            )
+            for looked_at, cases in self._cases
+        ]
+
+    def seen(self, wrong: Callable, place: int) -> _Seen:
+        """What a wrong implementation does with the property at that place of the exercise."""
+        if (wrong, place) not in self._seen:
+            seen = self._seen[wrong, place] = _look(wrong, *self._cases_of_mistakes[place])
+            for observed in seen.observed:
+                if observed.error is not None:
+                    observed.error.__traceback__ = None  # it would keep all that was on the stack
+        return self._seen[wrong, place]
+
+
+@lru_cache(maxsize=16)  # more than a lab has exercises: grading meets each of them again and again, with one seed
+def _trial(exercise: Exercise, seed: int) -> _Trial:
+    return _Trial(exercise, seed)
+
+
+_MOST_MISTAKES = 3  # an answer that makes more at once is told what fails, and no names
+
+
+def _diagnose(seen: list[_Seen], trial: _Trial) -> tuple[tuple[Misconception, ...], set[int]]:
+    """The few misconceptions that together go wrong as the answer does, and the places of what they explain.
+
+    The first is the one for the first property that fails; the next, for the first that it doesn't explain; and so on.
+    """
+    failing = [place for place, ours in enumerate(seen) if ours.fails]
+    open_places, named = list(failing), list[Misconception]()
+    while open_places and len(named) < _MOST_MISTAKES:
+        found = _best(open_places, failing, seen, trial)
+        if found is None:
+            break
+        misconception, explained = found
+        named.append(misconception)
+        open_places = [place for place in open_places if place not in explained]
+    # An error of the same type is little evidence: a misspelt name raises one too. It is, where all errors are told.
+    if named and seen[failing[0]].raises and any(seen[place].raises for place in open_places):
+        named = []
+    if not named:
+        suggested = _suggested(seen[failing[0]].finding())
+        found_by_property = tuple(known for known in trial.misconceptions if known.id == suggested)
+        return found_by_property, set(failing[:1] if found_by_property else [])
+    return tuple(dict.fromkeys(named)), set(failing) - set(open_places)
+
+
+def _best(
+    open_places: list[int], failing: list[int], seen: list[_Seen], trial: _Trial
+) -> tuple[Misconception, set[int]] | None:
+    """The misconception that explains the first of the open places, and most of the others; the first among equals.
+
+    Against it speaks each place where it would show and the answer does right; and, half as much, each where the
+    answer does something else wrong that nothing has explained so far.
+    """
     best, best_score = None, 0
-    for misconception in exercise.misconceptions:
+    for misconception in trial.misconceptions:
         for wrong in misconception.wrong:
-            theirs = _observe_each(wrong, exercise.properties[first], cases[first])
-            if not _explains(exercise.properties[first], cases[first], observed[first], theirs):
+            if not _explains(trial.seen(wrong, open_places[0]), seen[open_places[0]]):
                 continue  # most are out of the running here, which keeps a check under a second
-            if _raises(observed[first]) and not _raises_alike(wrong, exercise, cases, observed):
-                continue  # an error of the same type is little evidence: a misspelt name raises one too
-            score = _score(wrong, exercise, cases, observed, findings)
+            theirs = [trial.seen(wrong, place) for place in range(len(seen))]
+            explained = {place for place in failing if _explains(theirs[place], seen[place])}
+            elsewhere = sum(theirs[place].fails for place in range(len(seen)) if place not in failing)
+            unlike = sum(theirs[place].fails for place in open_places if place not in explained)
+            score = 2 * len(explained.intersection(open_places)) - 2 * elsewhere - unlike
             if score > best_score:
-                best, best_score = misconception, score
-    if best is None:
-        best = next((each for each in exercise.misconceptions if each.id == findings[first].property.suggests), None)
+                best, best_score = (misconception, explained), score
     return best
 
 
-def _raises(observed: list[Observed]) -> bool:
-    return any(each.error is not None for each in observed)
+def _suggested(finding: Finding) -> str | None:
+    """What the property itself makes of it; an error that any line might raise says nothing about this one."""
+    suggests, error = finding.property.suggests, finding.observed.error
+    if isinstance(error, NameError | ImportError):
+        return None
+    if not callable(suggests):
+        return suggests
+    return None if error is not None or finding.case is None else suggests(finding.observed.value, finding.case)
 
 
-def _raises_alike(wrong: Callable, exercise: Exercise, cases: list[list[Case]], observed: list[list[Observed]]) -> bool:
-    """Whether the other implementation raises wherever the answer does."""
-    return all(
-        our.error is None or _observe(wrong, each.observe, case).error is not None
-        for each, of_property, ours in zip(exercise.properties, cases, observed, strict=True)
-        for case, our in zip(of_property, ours, strict=True)
-    )
-
-
-def _score(
-    wrong: Callable,
-    exercise: Exercise,
-    cases: list[list[Case]],
-    observed: list[list[Observed]],
-    findings: list[Finding],
-) -> int:
-    """The failing properties that `wrong` explains, less those in which it fails and the answer doesn't."""
-    score = 0
-    for finding, of_property, ours in zip(findings, cases, observed, strict=True):
-        theirs = _observe_each(wrong, finding.property, of_property)
-        if finding.problem is not None:
-            score += _explains(finding.property, of_property, ours, theirs)
-        else:
-            score -= _finding(finding.property, of_property, theirs).problem is not None
-    return score
-
-
-def _explains(each: Property, cases: list[Case], ours: list[Observed], theirs: list[Observed]) -> bool:
+def _explains(theirs: _Seen, ours: _Seen) -> bool:
     """Whether the other implementation does the same as the answer in every case in which the answer fails."""
     return all(
-        _same(our, their)
-        for case, our, their in zip(cases, ours, theirs, strict=True)
-        if _problem(each, case, our) is not None
+        problem is None or _same(our, their)
+        for our, their, problem in zip(ours.observed, theirs.observed, ours.problems, strict=True)
     )
 
 
@@ -305,6 +359,8 @@ def _same_value(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(_same_value, a, b))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(_same_value(a[key], b[key]) for key in a)
+    if isinstance(a, float):
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)  # the last digits differ with the order of a sum
     return a == b
 
 

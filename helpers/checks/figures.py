@@ -1,8 +1,8 @@
 """What a student's plotting function has drawn, as plain data.
 
-An Axes can't leave the process that it lives in. So `draw` does all that has to be done beside the function: it lays out
-figures, calls it, and looks. What it gives back is a `Drawing`, made of nothing but text, numbers and tensors, and that
-is all that a check judges.
+An Axes can't leave the process that it lives in. So `draw` does all that has to be done beside the function: it lays
+out figures, calls it, and looks. What it gives back is a `Drawing`, made of nothing but text, numbers and tensors, and
+that is all that a check judges.
 """
 
 import contextlib
@@ -72,8 +72,9 @@ def draw(
     The Axes isn't pyplot's current one, so that drawing on that one shows. No figure is left open, none is shown, and
     what the function sets in `rcParams` is set back.
     """
-    if hasattr(type(answer), "__drawing__"):  # a stand-in for an answer that is elsewhere, and draws there
-        return _from_data(answer.__drawing__(weights, list(source_tokens), list(target_tokens), on_axes))
+    elsewhere = getattr(type(answer), "__drawing__", None)
+    if elsewhere is not None:  # a stand-in for an answer that is elsewhere, and draws there
+        return _from_data(elsewhere(answer, weights, list(source_tokens), list(target_tokens), on_axes))
     import matplotlib.pyplot as plt  # here, so that a check of another lab needn't wait for it
 
     args = (weights, list(source_tokens), list(target_tokens))
@@ -86,18 +87,18 @@ def draw(
         _, (given, current) = plt.subplots(1, 2)  # the one made last is what pyplot takes for the current one
         open_figures, traces = set(plt.get_fignums()), _traces(current)
         result = answer(*args, given)
-        elsewhere = () if _traces(current) == traces else (CURRENT,)
+        others: tuple[str, ...] = () if _traces(current) == traces else (CURRENT,)
         if set(plt.get_fignums()) - open_figures:
-            elsewhere += ("a new figure",)
+            others += ("a new figure",)
         gave = GIVEN if result is given else ANOTHER if isinstance(result, Axes) else _kind(result)
-        return Drawing(gave, _picture(given), elsewhere, _changed(before, args))
+        return Drawing(gave, _picture(given), others, _changed(before, args))
 
 
 def _from_data(data: dict) -> Drawing:
     """A drawing from what `dataclasses.asdict` makes of one."""
     picture = data["picture"]
     if picture is not None:
-        heatmaps = tuple(Heatmap(**each) for each in picture["heatmaps"])
+        heatmaps = tuple(Heatmap(**heatmap) for heatmap in picture["heatmaps"])
         picture = Picture(heatmaps, Side(**picture["x"]), Side(**picture["y"]))
     return Drawing(data["gave"], picture, data["elsewhere"], data["changed"])
 
@@ -133,13 +134,13 @@ def _kind(result: Any) -> str:
 
 def _changed(before: tuple, after: tuple) -> tuple[int, ...]:
     same = (torch.equal(before[0], after[0].detach()), before[1] == after[1], before[2] == after[2])
-    return tuple(index for index, each in enumerate(same) if not each)
+    return tuple(index for index, is_same in enumerate(same) if not is_same)
 
 
 def _traces(axes: Axes) -> tuple:
     """What tells whether someone has drawn on an Axes, or has set something there."""
     ticks = [
-        each for axis in (axes.xaxis, axes.yaxis) for each in (axis.get_major_locator(), axis.get_major_formatter())
+        ticks for axis in (axes.xaxis, axes.yaxis) for ticks in (axis.get_major_locator(), axis.get_major_formatter())
     ]
     words = (axes.get_xlabel(), axes.get_ylabel(), axes.get_title())
     return ticks, words, axes.get_xlim(), axes.get_ylim(), len(axes.get_children())
@@ -166,7 +167,10 @@ def _grid(artist: Any) -> Heatmap | None:
         x, y = (corners[0, :-1, 0] + corners[0, 1:, 0]) / 2, (corners[:-1, 0, 1] + corners[1:, 0, 1]) / 2
     else:
         return None
-    return None if values is None else Heatmap(values, x, y, tuple(float(each) for each in artist.get_clim()))
+    if values is None:
+        return None
+    low, high = artist.get_clim()
+    return Heatmap(values, x, y, (float(low), float(high)))
 
 
 def _numbers(array: Any) -> Tensor | None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from helpers.checks.engine import Case, Draw, Misconception, Property
+from helpers.checks.engine import Case, Draw, Property
 
 _FUNCTIONS = {
     nn.functional.scaled_dot_product_attention: "torch.nn.functional.scaled_dot_product_attention",
@@ -31,17 +31,7 @@ _LAYERS = (
     nn.TransformerDecoder,
     nn.TransformerDecoderLayer,
 )
-
-
-def forbidden_call(*wrong: Callable) -> Misconception:
-    """The row of a misconception table for an answer that leaves the work to PyTorch."""
-    return Misconception(
-        "forbidden-call",
-        "PyTorch is left to do the work",
-        "PyTorch has attention built in, and in practice you would use it. This lab is about what happens inside: "
-        "build it from products, sums and a softmax.",
-        wrong,
-    )
+_FOLLOWED = ("torch", "helpers")  # packages whose imports are followed
 
 
 def forbidden_uses(answer: Callable, args: tuple) -> tuple[str, ...]:
@@ -58,16 +48,17 @@ def uses(answer: Callable) -> tuple[str, ...]:
 
     An answer that is elsewhere, and has only a stand-in here, says so itself: its class has `__forbidden_uses__`.
     """
-    if hasattr(type(answer), "__forbidden_uses__"):
-        return tuple(answer.__forbidden_uses__())
+    told = getattr(type(answer), "__forbidden_uses__", None)
+    if told is not None:
+        return tuple(told(answer))
     return tuple(dict.fromkeys(_uses(answer, set())))
 
 
 def uses_in_source(cells: Iterable[str], name: str) -> tuple[str, ...]:
     """The forbidden functions and layers that the definition of `name` names, as far as the text of the cells tells.
 
-    For who doesn't run the code, and doesn't trust what it says of itself. Less is found than by `uses`: no name is
-    followed but those of PyTorch's modules and of what the cells define.
+    For a caller that doesn't run the code, and doesn't trust what the code says of itself. This finds less than `uses`:
+    it follows no names but those of PyTorch's modules and of what the cells define.
     """
     trees = [tree for cell in cells if (tree := _parsed(cell)) is not None]
     names = {"torch": torch, "nn": nn}
@@ -76,19 +67,19 @@ def uses_in_source(cells: Iterable[str], name: str) -> tuple[str, ...]:
         with contextlib.suppress(ImportError):
             names |= _imports(tree)
         for node in tree.body:
-            for each in _defined_by(node):
-                definitions.setdefault(each, []).append(node)
+            for name in _defined_by(node):
+                definitions.setdefault(name, []).append(node)
     found, waiting, seen = [], [name], {name}
     while waiting:
         for definition in definitions.get(waiting.pop(), ()):
-            for node in ast.walk(definition):
-                if isinstance(node, ast.Name) and node.id in definitions:
-                    if node.id not in seen:
-                        seen.add(node.id)
-                        waiting.append(node.id)
-                elif isinstance(node, ast.Name | ast.Attribute):
-                    found.append(_forbidden_name(_value(node, names)))
-    return tuple(dict.fromkeys(each for each in found if each is not None))
+            for part in ast.walk(definition):
+                if isinstance(part, ast.Name) and part.id in definitions:
+                    if part.id not in seen:
+                        seen.add(part.id)
+                        waiting.append(part.id)
+                elif isinstance(part, ast.Name | ast.Attribute):
+                    found.append(_forbidden_name(_value(part, names)))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def _parsed(cell: str) -> ast.Module | None:
@@ -102,7 +93,7 @@ def _defined_by(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else []
-    return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
 
 
 def uses_nothing_forbidden(got: tuple[str, ...], want: Any) -> str | None:
@@ -113,7 +104,7 @@ def uses_nothing_forbidden(got: tuple[str, ...], want: Any) -> str | None:
 def own_work(cases: Callable[[Draw], Iterable[Case]], observe: Callable = forbidden_uses) -> Property:
     """The property that PyTorch's own attention isn't called, looked at with the first of the cases.
 
-    The exercise's table needs a row by `forbidden_call`.
+    The exercise's table needs a row of `mistakes.FORBIDDEN_CALL`.
     """
     return Property(
         "is your own work, without PyTorch's own attention functions and layers",
@@ -140,13 +131,13 @@ def _uses(thing: Any, seen: set[int]) -> Iterator[str]:
                 if isinstance(method, FunctionType):
                     yield from _uses(method, seen)
     elif isinstance(thing, FunctionType):
-        for used in _named_in(thing):
+        for used in named_in(thing):
             beside = getattr(used, "__module__", None) == thing.__module__ and isinstance(used, FunctionType | type)
             if beside or _forbidden_name(used) is not None:
                 yield from _uses(used, seen)
 
 
-def _named_in(function: FunctionType) -> Iterator[Any]:
+def named_in(function: FunctionType) -> Iterator[Any]:
     """What the names in a function's code stand for, as far as that is known without running it."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
@@ -169,16 +160,19 @@ def _closure(function: FunctionType) -> dict[str, Any]:
 
 
 def _imports(tree: ast.AST) -> dict[str, Any]:
-    """What the imports from PyTorch inside a function bring in."""
-    names = {}
+    """What the imports from PyTorch and from the course inside a function bring in."""
+    names: dict[str, Any] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for each in node.names:
-                if each.name.split(".")[0] == "torch":
-                    names[each.asname or "torch"] = importlib.import_module(each.name) if each.asname else torch
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "torch":
-            module = importlib.import_module(node.module)
-            names |= {each.asname or each.name: getattr(module, each.name, None) for each in node.names}
+            for alias in node.names:
+                top = alias.name.split(".")[0]
+                if top in _FOLLOWED:
+                    module = importlib.import_module(alias.name)
+                    names[alias.asname or top] = module if alias.asname else importlib.import_module(top)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in _FOLLOWED:
+            with contextlib.suppress(ImportError):  # while a lab is graded, not all of the course is there
+                module = importlib.import_module(node.module)
+                names |= {alias.asname or alias.name: getattr(module, alias.name, None) for alias in node.names}
     return names
 
 

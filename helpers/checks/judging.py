@@ -1,21 +1,14 @@
 """What a check can observe of an answer, and how it judges what it sees. Shared by all labs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from helpers.checks.engine import CannotObserve, Misconception, close, tolerance_of
+from helpers.checks.engine import CannotObserve, Case, Draw, Property, close, tolerance_of
 
 GRADIENT = "the gradient through your answer (of a weighted sum of what it gave) was"
-
-NOTHING_RETURNED = Misconception(
-    "nothing-returned",
-    "nothing is returned",
-    "Your function computes something and keeps it to itself: what comes back is None. Does its last line `return` it?",
-    (lambda *args: None,),
-)
 
 
 def output(answer: Callable, args: tuple) -> Any:
@@ -23,14 +16,60 @@ def output(answer: Callable, args: tuple) -> Any:
     return detached(answer(*args))
 
 
+def turned_round(args: tuple) -> tuple:
+    """Arguments of the same shapes with other contents: every tensor's entries in reverse order.
+
+    Weights still sum to 1, lengths still fit, and a mask that leaves each query a key still does.
+    """
+    return tuple(arg.detach().flip(tuple(range(arg.dim()))) if isinstance(arg, Tensor) else arg for arg in args)
+
+
+def after_another_call(
+    observe: Callable, another: Callable[[tuple], tuple] = turned_round
+) -> Callable[[Callable, tuple], Any]:
+    """Make an observer look at an answer that has been called before, with arguments of the same shapes."""
+
+    def observe_the_second(answer: Callable, args: tuple) -> Any:
+        answer(*another(args))
+        return observe(answer, args)
+
+    return observe_the_second
+
+
+def each_for_itself(
+    cases: Callable[[Draw], Iterable[Case]],
+    observe: Callable = output,
+    another: Callable[[tuple], tuple] = turned_round,
+    judge: Callable | None = None,
+) -> Property:
+    """The property that nothing is kept from one call to the next; the table needs `mistakes.ANSWERS_FROM_MEMORY`."""
+    return Property(
+        "each call is answered for itself",
+        cases,
+        after_another_call(observe, another),
+        judge or equals,
+        suggests="answers-from-memory",
+    )
+
+
+def at_any_size(
+    cases: Callable[[Draw], Iterable[Case]], observe: Callable = output, judge: Callable | None = None
+) -> Property:
+    """The property that larger inputs are answered as well; the table needs a row of `mistakes.SMALL_SIZES_ONLY`.
+
+    The cases go well beyond the sizes that anybody would think of: odd, prime, and some over 64.
+    """
+    return Property("works at larger sizes too", cases, observe, judge or equals, suggests="small-sizes-only")
+
+
 def detached(value: Any) -> Any:
     """The numbers as they are now, without their graph; tuples, lists and dictionaries of tensors are gone through."""
     if isinstance(value, Tensor):
         return value.detach().clone()  # what a later call of the answer does to them is another observation
     if type(value) in (tuple, list):
-        return type(value)(detached(each) for each in value)
+        return type(value)(detached(part) for part in value)
     if type(value) is dict:
-        return {key: detached(each) for key, each in value.items()}
+        return {key: detached(part) for key, part in value.items()}
     return value
 
 
@@ -49,7 +88,11 @@ def tensors(result: Any, size: int = 2) -> tuple[Tensor, ...]:
     Raises:
         CannotObserve: otherwise; the message says what came instead.
     """
-    if isinstance(result, tuple | list) and len(result) == size and all(isinstance(each, Tensor) for each in result):
+    if (
+        isinstance(result, tuple | list)
+        and len(result) == size
+        and all(isinstance(tensor, Tensor) for tensor in result)
+    ):
         return tuple(result)
     if result is None:
         raise CannotObserve("it gave None")
@@ -64,7 +107,7 @@ def shapes(size: int = 2) -> Callable[[Callable, tuple], tuple]:
     """Observe the shapes of the tensors that the answer returns as a tuple of `size`."""
 
     def observe(answer: Callable, args: tuple) -> tuple:
-        return tuple(tuple(each.shape) for each in tensors(answer(*args), size))
+        return tuple(tuple(tensor.shape) for tensor in tensors(answer(*args), size))
 
     return observe
 
@@ -105,6 +148,30 @@ def gradient_of(position: int, part: int | None = None, size: int = 2) -> Callab
             raise ValueError(f"the result's shape is {tuple(result.shape)}")
         with torch.enable_grad():  # the answer may have turned it off
             return torch.autograd.grad(weighted_sum(result), args[position], allow_unused=True)[0]
+
+    return observe
+
+
+def gradients(count: int, part: int | None = None) -> Callable[[Callable, tuple], Tensor | None]:
+    """Observe the gradients with respect to the first `count` arguments, joined end to end; None if one is missing.
+
+    With `part` the answer returns a pair of tensors, and what is differentiated is one of them.
+    """
+
+    def observe(answer: Callable, args: tuple) -> Tensor | None:
+        inputs = [arg.requires_grad_() for arg in args[:count]]
+        result = answer(*args)
+        if part is not None:
+            result = tensors(result)[part]
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return None
+        with torch.enable_grad():  # the answer may have turned it off
+            found = torch.autograd.grad(weighted_sum(result), inputs, allow_unused=True)
+        return (
+            None
+            if any(gradient is None for gradient in found)
+            else torch.cat([gradient.flatten() for gradient in found])
+        )
 
     return observe
 
@@ -163,9 +230,9 @@ def right_gradient(got: Tensor | None, want: Tensor) -> str | None:
     return equals(got, want)
 
 
-def short(dtype: torch.dtype) -> str:
-    """A type's name without its `torch.`."""
-    return str(dtype).removeprefix("torch.")
+def short(kind: torch.dtype | torch.layout) -> str:
+    """The name of a type, or of a layout in memory, without its `torch.`."""
+    return str(kind).removeprefix("torch.")
 
 
 def _identical(a: Tensor, b: Tensor) -> bool:
@@ -180,6 +247,15 @@ def _first_difference(got: Tensor, want: Tensor) -> str:
     return f"it gave {number(got[index].item())}{place}, and should have given {number(want[index].item())}"
 
 
-def number(value: float | bool | int) -> str:
-    """A number as a report prints it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def number(value: float | bool | int, digits: int = 4) -> str:
+    """A number as a person writes it: few digits, and no minus before a zero."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.{digits}g}" if value else "0"
+
+
+def numbers(tensor: Tensor) -> str:
+    """A small tensor's numbers as a report prints them, as nested lists."""
+    if tensor.dim() == 0:
+        return number(tensor.item())
+    return "[" + ", ".join(map(numbers, tensor)) + "]"

@@ -1,6 +1,7 @@
 """Models that checks hand to an answer that works on a model.
 
-Each is a class that is built from numbers and given its weights by name, so that another process can build the same one.
+A student's code sees them while it is graded, so none of them is an answer itself. Each is a class that is built from
+numbers and given its weights by name, so that another process can build the same.
 """
 
 import torch
@@ -8,22 +9,23 @@ from torch import Tensor, nn
 
 
 class FixedDropout(nn.Module):
-    """Dropout that in training always drops the same numbers, every second one, so that what it does can be repeated."""
+    """Dropout that in training always drops the same numbers, every second one: what it does can be repeated."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (2 * (torch.arange(x.shape[-1]) % 2)) if self.training else x
 
 
 class WatchedSeq2Seq(nn.Module):
-    """Lab 4's model with dropout in its embedding; `calls_with_gradients` counts the calls that PyTorch kept a graph of.
+    """A model with lab 4's interface. Its encoder turns all signs over, which lab 4 doesn't ask for.
 
-    The count is a buffer, which is part of the model's state, and so is read like its weights.
+    In training there is dropout in its embedding; `calls_with_gradients` counts calls that PyTorch kept a graph of. The
+    count is a buffer, which is part of the model's state, and so is read like its weights.
     """
 
     def __init__(self, vocab_size: int, embed_dim: int, hidden_dim: int):
         super().__init__()
         self.embedding = _Embedding(vocab_size, embed_dim)
-        self.encoder = nn.GRU(embed_dim, hidden_dim, batch_first=True)
+        self.encoder = _Encoder(embed_dim, hidden_dim, batch_first=True)
         self.decoder = nn.GRU(embed_dim, hidden_dim, batch_first=True)
         self.linear = nn.Linear(hidden_dim, vocab_size)
 
@@ -32,6 +34,14 @@ class WatchedSeq2Seq(nn.Module):
         _, state = self.encoder(self.embedding(encoder_x))
         outputs, _ = self.decoder(self.embedding(decoder_x), state)
         return self.linear(outputs)
+
+
+class _Encoder(nn.GRU):
+    """A GRU whose outputs and last state have the other sign."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        outputs, state = super().forward(x, state)
+        return -outputs, -state
 
 
 class _Embedding(nn.Embedding):

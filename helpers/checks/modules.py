@@ -1,4 +1,4 @@
-"""Exercises that ask for a class: a case builds the student's module, gives it weights of the check's own, and calls it.
+"""Exercises that ask for a class: a case builds the student's module, gives it the check's own weights, and calls it.
 
 Such a case's first argument is a `Built`; the others are what the module, or one of its methods, is called with.
 `through(observe)` makes an observer of functions look at that call. A module is only ever built, called, given weights
@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from helpers.checks.engine import CannotObserve
 from helpers.checks.forbidden import forbidden_uses
-from helpers.checks.judging import number, weighted_sum
+from helpers.checks.judging import numbers, weighted_sum
 
 _MOST_NUMBERS = 16  # larger weights are told by their shape alone
 
@@ -44,19 +45,22 @@ class Built:
         Raises:
             CannotObserve: if it is no module, or lacks a parameter that it should have, or has it in another shape.
         """
-        # A module that the check hands over may be changed by whoever gets it: the next one gets a fresh copy.
-        module = answer(*(copy.deepcopy(each) if isinstance(each, nn.Module) else each for each in self.values()))
+        # An answer may change a module that the check hands over: the next one gets a fresh copy.
+        module = answer(
+            *(copy.deepcopy(argument) if isinstance(argument, nn.Module) else argument for argument in self.values())
+        )
         own = named_parameters(module)
         for name, weight in self.weights.items():
             if name not in own:
                 raise CannotObserve(f"it has no parameter `{name}`; its parameters are {_listed(own)}")
-            if own[name].shape != weight.shape:
+            if not is_lazy(own[name]) and own[name].shape != weight.shape:
                 raise CannotObserve(
                     f"its parameter `{name}` has shape {tuple(own[name].shape)}, and should have {tuple(weight.shape)}"
                 )
         if self.weights:
             # A parameter that shouldn't be there gets numbers as well, so that what it does shows, and shows alike.
-            extra = {name: _ramp(each) for name, each in own.items() if name not in self.weights}
+            others = {name: parameter for name, parameter in own.items() if name not in self.weights}
+            extra = {name: _ramp(parameter) for name, parameter in others.items() if not is_lazy(parameter)}
             module.load_state_dict({**self.weights, **extra}, strict=False)
         module.train(self.training)
         return module
@@ -89,17 +93,21 @@ def through(observe: Callable[[Callable, tuple], Any], method: str | None = None
 
 
 @torch.random.fork_rng(devices=())
-def parameters(answer: Callable, args: tuple) -> dict[str, tuple[int, ...]]:
-    """Observe the names of a module's parameters, with their shapes."""
-    return {name: tuple(each.shape) for name, each in named_parameters(answer(*args[0].values())).items()}
+def parameters(answer: Callable, args: tuple) -> dict[str, tuple[int, ...] | None]:
+    """Observe the names of a module's parameters, with their shapes: None for one that waits for the first input."""
+    found = named_parameters(answer(*args[0].values()))
+    return {name: None if is_lazy(parameter) else tuple(parameter.shape) for name, parameter in found.items()}
 
 
-def has_parameters(got: dict[str, tuple[int, ...]], want: Mapping[str, tuple[int, ...]]) -> str | None:
-    """Judge that a module has these parameters, in these shapes, and no others."""
+def has_parameters(got: dict[str, tuple[int, ...] | None], want: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Judge that a module has these parameters, in these shapes, and no others.
+
+    A lazy layer's get their shapes from the weights that the other properties give it.
+    """
     for name in want:
         if name not in got:
             return f"it has no parameter `{name}`; its parameters are {_listed(got)}"
-        if got[name] != want[name]:
+        if got[name] not in (None, want[name]):
             return f"its parameter `{name}` has shape {got[name]}, and should have {want[name]}"
     extra = [name for name in got if name not in want]
     return f"it has parameters that it shouldn't have: {_listed(extra)}" if extra else None
@@ -123,7 +131,7 @@ def parameter_gradients(
         if isinstance(result, Tensor) and result.requires_grad and learned:
             with torch.enable_grad():
                 gradients = torch.autograd.grad(
-                    weighted_sum(result), [own[each] for each in learned], allow_unused=True
+                    weighted_sum(result), [own[name] for name in learned], allow_unused=True
                 )
             found |= zip(learned, gradients, strict=True)
         return found
@@ -134,11 +142,12 @@ def parameter_gradients(
 def right_parameter_gradients(got: dict[str, Tensor | None], want: dict[str, Tensor]) -> str | None:
     """Judge that the gradients of all parameters are there, finite and right."""
     for name, wanted in want.items():
-        if got[name] is None:
+        gradient = got[name]
+        if gradient is None:
             return f"no gradient reaches `{name}`"
-        if not got[name].isfinite().all():
+        if not gradient.isfinite().all():
             return f"the gradient of `{name}` is not finite"
-        if not torch.allclose(got[name].double(), wanted.double(), rtol=1e-3, atol=1e-4):
+        if not torch.allclose(gradient.double(), wanted.double(), rtol=1e-3, atol=1e-4):
             return f"the gradient of `{name}` is wrong"
     return None
 
@@ -163,12 +172,4 @@ def _told(value: Any) -> str:
 
 def _numbers(weight: Tensor) -> str:
     """A weight's numbers as nested lists, or its shape if there are many."""
-    if weight.numel() > _MOST_NUMBERS:
-        return f"a tensor of shape {tuple(weight.shape)}"
-
-    def listed(part: Tensor) -> str:
-        if part.dim() == 0:
-            return number(part.item())
-        return "[" + ", ".join(listed(each) for each in part) + "]"
-
-    return listed(weight)
+    return numbers(weight) if weight.numel() <= _MOST_NUMBERS else f"a tensor of shape {tuple(weight.shape)}"

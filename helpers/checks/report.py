@@ -1,7 +1,7 @@
-"""What a check prints: plain text in a terminal, HTML in JupyterLab. The HTML is the same text, set more readably.
+"""What a check prints: plain text in a terminal, HTML in JupyterLab. The HTML is the same text, much of it folded.
 
-With it goes a record for programs, under a MIME type of its own: nothing shows it, and whoever looks through graded
-notebooks finds there what was wrong without reading prose.
+With it goes a record for programs, under a MIME type of its own: nothing shows it, and a program that looks
+through graded notebooks finds there what was wrong without reading prose.
 """
 
 import re
@@ -18,13 +18,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from helpers.checks.engine import Exercise, Finding, Misconception, all_exercises, is_blank
-from helpers.checks.judging import number, short
+from helpers.checks import wording
+from helpers.checks.catalogue import exercise_names, lab_of
+from helpers.checks.engine import Case, Exercise, Finding, Misconception, is_blank
+from helpers.checks.heatmaps import Beside, beside
+from helpers.checks.judging import number, numbers, short
+from helpers.checks.where_to_look import Section, section_for
+from helpers.progress import Advice, Way, address_of
 
 # Where lines of code lie that a student didn't write: the checks, Python and PyTorch.
 NOT_THE_ANSWERS = tuple(str(Path(file).parent) for file in (__file__, traceback.__file__, torch.__file__))
 RECORD = "application/vnd.attention-by-hand.check+json"  # the MIME type of `Report.record`
 _MOST_NUMBERS = 60  # a larger tensor is told by its shape alone
+_IN_A_LINE = 12  # numbers of a tensor that fit into a line
 _LONGEST = 400  # characters of a value, or of what an answer printed, that a report shows
 
 
@@ -47,8 +53,11 @@ class Report:
     exercise: Exercise
     seed: int
     findings: list[Finding]
-    misconception: Misconception | None
+    misconceptions: tuple[Misconception, ...]
     written: str  # what the answer itself printed while it was checked
+    advice: Advice | None = None
+    way: Way | None = None  # how far the student is, where that is known
+    imported: str | None = None  # what of the course's own code the answer is or calls
 
     def show(self) -> None:
         """Display the report in a notebook, or print it elsewhere."""
@@ -56,13 +65,19 @@ class Report:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What came out, for programs: the exercise, how many properties hold, the misconception's id or None."""
+        """What came out, for programs: the exercise, how many properties hold, the misconception's id or None.
+
+        `fails` has the properties that fail, each with what is wrong on the smallest example.
+        """
+        ids = [misconception.id for misconception in self.misconceptions]
         return {
             "exercise": self.exercise.name,
             "blank": is_blank(self.findings),
             "held": len(self.findings) - len(self.failures),
             "properties": len(self.findings),
-            "misconception": self.misconception and self.misconception.id,
+            "misconception": ids[0] if ids else None,
+            "also": ids[1:],
+            "fails": [[each.property.text, _shorten(each.problem or "")] for each in self.failures],
         }
 
     @cached_property
@@ -72,101 +87,200 @@ class Report:
     @cached_property
     def summary(self) -> str:
         """One sentence or two, for the exception."""
-        name, failed, total = self.exercise.name, len(self.failures), len(self.findings)
+        name, failing = self.exercise.name, wording.failing(len(self.failures), len(self.findings))
         if is_blank(self.findings):
-            return f"{name} is still blank." if self._blank_name == name else f"{name} waits for {self._blank_name}."
-        failing = f"{failed} of {total} properties {'fails' if failed == 1 else 'fail'}"
+            return wording.still_blank(self._blank_name, name)
         # The mistake comes first: nbgrader's `validate` cuts long lines.
-        return f"{name}: {self.misconception.title} ({failing})" if self.misconception else f"{name}: {failing}"
+        titles = [f"{misconception.title} ({failing})" for misconception in self.misconceptions[:1]]
+        return wording.headline(name, *(titles or [failing]))
 
     @cached_property
     def text(self) -> str:
         """The report as plain text."""
         if is_blank(self.findings):
-            return self._blank
-        properties = [f"  {_mark(each)} {each.property.text}{because}" for each, because in self._reasons]
-        lines = [self._heading]
-        for title, body in self._mistake:
-            lines += ["", title, *_indented(body), ""]
-        lines += properties
-        for title, body in self._evidence:
-            lines += ["", title, *_indented(body)]
-        return "\n".join(lines)
+            return wording.blank(self._blank_name, self.exercise.name)
+        parts = [[self._headline], *([line] for line in (*self._whose, *self._explanations))]
+        if self.failures:
+            first = self.failures[0]
+            parts.append([f"{_mark(first)} {first.property.text}{self._problem_of_first}", *self._line_of_error])
+            parts += [list(map(plain, self._given)), self._picture.text.splitlines() if self._picture else []]
+        parts.append(self._standing)
+        parts.append(
+            [self._title_of_list, *(f"  {_mark(each)} {each.property.text}{told}" for each, told in self._list)]
+        )
+        parts += [[title, *_indented(body)] for title, body in self._details]
+        if self.advice is not None:
+            parts.append([self.advice.title, *_indented(self.advice.text)])
+        return "\n\n".join("\n".join(part) for part in parts if part)
 
     @cached_property
     def html(self) -> str:
         """The report as HTML, with everything that comes from the answer escaped."""
         if is_blank(self.findings):
-            return _card(_BLUE, rich(self._blank))
-        heading = f"<strong>{escape(self._heading)}</strong>"
+            return _card(_BLUE, rich(wording.blank(self._blank_name, self.exercise.name)))
+        parts = [f"<div><strong>{rich(self._headline)}</strong></div>"]
+        parts += [_block(rich(line)) for line in (*self._whose, *self._explanations)]
+        if self.failures:
+            first = self.failures[0]
+            told = _badge(first) + rich(first.property.text) + rich(self._problem_of_first)
+            parts.append(f'<div style="{_ROW}">{told}</div>')
+            parts += [_block(rich(line)) for line in (*self._line_of_error, *self._given)]
+            parts += [_block(self._picture.html)] if self._picture else []
+        parts += [_block(self._linked(line)) for line in self._standing]
         rows = "".join(
-            f'<li style="{_ROW}">{_badge(each)}{rich(each.property.text)}{escape(because)}</li>'
-            for each, because in self._reasons
+            f'<li style="{_ROW}">{_badge(each)}{rich(each.property.text)}{rich(told)}</li>' for each, told in self._list
         )
-        mistake = "".join(_panel(_AMBER, title, f"<div>{rich(body)}</div>") for title, body in self._mistake)
-        evidence = "".join(
-            _panel(_GREY, title, f'<pre style="{_EXACTLY}">{escape(body)}</pre>') for title, body in self._evidence
-        )
-        properties = f'<ul style="{_LIST}">{rows}</ul>'
-        return _card(_VERMILION if self.failures else _GREEN, heading + mistake + properties + evidence)
-
-    @property
-    def _blank(self) -> str:
-        name = self._blank_name
-        waits = "" if name == self.exercise.name else f"{self.exercise.name} calls {name}. "
-        return (
-            f"{waits}{name} still ends in `raise NotImplementedError()`. Put your answer in that line's place, "
-            "run the cell, and then this one again."
-        )
+        parts.append(_folded(self._title_of_list, f'<ul style="{_LIST}">{rows}</ul>'))
+        parts += [_folded(title, f'<pre style="{_EXACTLY}">{escape(body)}</pre>') for title, body in self._details]
+        if self.advice is not None:
+            parts.append(_folded(self.advice.title, rich(self.advice.text)))
+        return _card(_VERMILION if self.failures else _GREEN, "".join(parts))
 
     @property
     def _blank_name(self) -> str:
         """The blank function: the exercise's own, or one that the answer calls."""
-        frames = traceback.extract_tb(self.failures[0].observed.error.__traceback__)
+        error = self.failures[0].observed.error
+        frames = traceback.extract_tb(error.__traceback__ if error is not None else None)
         constructor = ("__init__",) if self.exercise.owner else ()
-        return frames[-1].name if frames[-1].name in (*all_exercises(), *constructor) else self.exercise.name
+        return frames[-1].name if frames[-1].name in (*exercise_names(), *constructor) else self.exercise.name
 
     @property
-    def _heading(self) -> str:
-        held = len(self.findings) - len(self.failures)
-        outcome = "every property holds" if not self.failures else f"{held} of {len(self.findings)} properties hold"
-        return f"{self.exercise.name}: {outcome} (seed {self.seed})"
+    def _headline(self) -> str:
+        name, total = self.exercise.name, len(self.findings)
+        if self.misconceptions:
+            return wording.headline(name, self.misconceptions[0].title)
+        if self._same_error:
+            return wording.headline(name, wording.raises((self.failures[0].problem or "").removeprefix("raised ")))
+        return wording.headline(name, wording.holding(total - len(self.failures), total))
 
     @property
-    def _reasons(self) -> list[tuple[Finding, str]]:
-        """Each finding with what there is to say about it; the same error is told once."""
-        told, reasons = set(), []
+    def _whose(self) -> list[str]:
+        """What there is to say of an answer that isn't the student's."""
+        return [] if self.imported is None else [wording.imported(self.imported)]
+
+    @property
+    def _explanations(self) -> list[str]:
+        """What there is to say of the mistakes; of the second and the third with their titles, too."""
+        first, others = self.misconceptions[:1], self.misconceptions[1:]
+        lines = [misconception.explanation for misconception in first]
+        return lines + [f"{wording.and_another(each.title)}. {each.explanation}" for each in others]
+
+    @property
+    def _same_error(self) -> bool:
+        """Whether one and the same error is all that is wrong."""
+        errors = {finding.problem if finding.observed.error is not None else None for finding in self.failures}
+        return len(errors) == 1 and None not in errors
+
+    @property
+    def _problem_of_first(self) -> str:
+        told_in_headline = self._same_error and not self.misconceptions
+        return "" if told_in_headline else _because(self.failures[0])
+
+    @property
+    def _line_of_error(self) -> list[str]:
+        where = _where(self.failures[0].observed.error)
+        return [wording.raised_in(*where)] if where is not None else []
+
+    @cached_property
+    def _picture(self) -> Beside | None:
+        """Yours beside wanted, for the smallest example that fails."""
+        first = self.failures[0]
+        return beside(first.observed.value, first.case.want) if first.case is not None else None
+
+    @property
+    def _arguments(self) -> tuple[str, ...]:
+        return self.failures[0].property.arguments or self.exercise.arguments
+
+    @property
+    def _given(self) -> list[str]:
+        """The arguments of the smallest example that fails, those that can be said in a line."""
+        case = self.failures[0].case
+        if case is None:
+            return []
+        pairs = zip(self._arguments, case.args, strict=False)  # a default may be left out
+        told = [(name, _in_a_line(value)) for name, value in pairs]
+        line = ", ".join(f"`{name} = {value}`" for name, value in told if value is not None)
+        return [f"{wording.GIVEN} {line}"] if line else []
+
+    @property
+    def _title_of_list(self) -> str:
+        same = sum(finding.is_explained for finding in self.failures[1:])
+        return wording.every_property(len(self.findings) - len(self.failures), len(self.findings), same)
+
+    @property
+    def _list(self) -> list[tuple[Finding, str]]:
+        """Each finding with what there is to say about it: nothing where it follows from what is told already."""
+        told, reasons = {finding.problem for finding in self.failures[:1]}, []
         for finding in self.findings:
-            reasons.append((finding, " — the same" if finding.problem in told else _because(finding)))
-            told |= {finding.problem} - {None}
+            known = finding.problem is not None and (finding.is_explained or finding.problem in told)
+            reasons.append((finding, "" if known else _because(finding)))
+            told.add(finding.problem)
         return reasons
 
     @property
-    def _mistake(self) -> list[tuple[str, str]]:
-        """The misconception, if there is one: its title and its explanation."""
-        if self.misconception is None:
+    def _standing(self) -> list[str]:
+        """On a pass, how far the student is; else where to look."""
+        way = self.way
+        if self.failures:
+            return [] if self._lab is None else [wording.look_at(self._lab, self.exercise.name, self._theory)]
+        if way is None:
             return []
-        title = f"It looks like this mistake: {self.misconception.title} [{self.misconception.id}]"
-        return [(title, self.misconception.explanation)]
+        following = wording.ALL_DONE if way.next is None else wording.next_is(way.next[0])
+        line = f"{wording.points(way.here, way.of_here, way.in_lab, way.of_lab)}; {following}."
+        return [f"{line} {wording.OPEN_POINTS}" if way.has_hidden else line]
 
     @property
-    def _evidence(self) -> list[tuple[str, str]]:
-        """What the answer did, under titles: the smallest example that fails, and what was printed."""
-        sections = []
-        if self.failures:
-            sections.append(("The smallest example that fails", self._example(self.failures[0])))
+    def _lab(self) -> int | None:
+        """The number of the exercise's lab; None for an exercise of nobody's."""
+        name = self.exercise.name
+        return int(lab_of(name)[3:5]) if name in exercise_names() else None
+
+    @cached_property
+    def _section(self) -> Section | None:
+        """The section of a notebook that helps, where one is known."""
+        return section_for(self.exercise.name, [misconception.id for misconception in self.misconceptions])
+
+    @property
+    def _theory(self) -> str:
+        """The section of a notebook that helps, or else the lab's notebook."""
+        section = self._section
+        if section is None:
+            return wording.notebook(self._lab or 0)
+        return wording.section(int(section.notebook[:2]), section.heading)
+
+    def _linked(self, line: str) -> str:
+        """A line of `_standing` with links into the notebook, where it is known which."""
+        html, way = rich(line), self.way
+        if way is None or self._lab is None:
+            return html
+        chapter, section = way.chapter, self._section
+        if chapter and section is not None:
+            chapter = f"{chapter.rpartition('/')[0]}/{section.notebook}.ipynb{address_of(section.heading)}"
+        links = [(wording.text_of(self.exercise.name), way.heading), (self._theory, chapter)]
+        for words, address in links + ([way.next] if way.next is not None else []):
+            linked = f'<a href="{escape(address)}">{rich(words)}</a>'
+            html = html.replace(rich(words), linked, 1) if address else html
+        return html
+
+    @property
+    def _details(self) -> list[tuple[str, str]]:
+        """The folded details: the whole example, the seed and the ids; and what was printed."""
+        ids = [misconception.id for misconception in self.misconceptions]
+        lines = [wording.seed(self.seed)] + ([wording.mistake_id(ids)] if ids else [])
+        if self.failures and self.failures[0].case is not None:
+            lines.append(self._example(self.failures[0], self.failures[0].case))
+        sections = [(wording.DETAILS if self.failures else wording.REPEATED, "\n".join(lines))]
         if self.written:
-            sections.append(("While it was checked, your answer printed", _shorten(self.written.rstrip())))
+            sections.append((wording.PRINTED, _shorten(self.written.rstrip())))
         return sections
 
-    def _example(self, failure: Finding) -> str:
-        given = zip(self.exercise.arguments, failure.case.args, strict=False)  # a default may be left out
+    def _example(self, failure: Finding, case: Case) -> str:
+        given = zip(self._arguments, case.args, strict=False)  # a default may be left out
         parts = [f"{name} = {_value(value)}" for name, value in given]
         if isinstance(failure.observed.value, Tensor):
             parts.append(f"{failure.property.shows}: {_value(failure.observed.value)}")
-        parts.append(f"the problem: {failure.problem}{_where(failure.observed.error)}")
-        if isinstance(failure.case.want, Tensor):
-            parts.append(f"wanted: {_value(failure.case.want)}")
+        if isinstance(case.want, Tensor):
+            parts.append(f"{wording.WANTED}: {_value(case.want)}")
         return "\n".join(parts)
 
 
@@ -174,7 +288,7 @@ class Report:
 # through; only the marks bring both colours, white on a darker green and vermilion than Okabe and Ito's, which white
 # would be hard to read on. The styles are all inline, and are such as pages that clean HTML leave alone.
 _GREEN, _VERMILION, _BLUE = "#007A5A", "#B84A00", "#2A7ABF"
-_AMBER, _GREY = "rgba(230, 159, 0, 0.16)", "rgba(128, 128, 128, 0.12)"
+_GREY = "rgba(128, 128, 128, 0.12)"
 _LIST = "list-style: none; margin: 0; padding: 0"
 _ROW = "margin: 5px 0; padding-left: 26px; text-indent: -26px"  # a long line goes on beside its mark, not under it
 _MARK = (
@@ -191,9 +305,13 @@ def _card(colour: str, content: str) -> str:
     return f'<div style="border-left: 4px solid {colour}; margin: 4px 0 8px; padding: 4px 0 4px 14px">{content}</div>'
 
 
-def _panel(tint: str, title: str, content: str) -> str:
-    style = f"background-color: {tint}; border-radius: 4px; margin: 8px 0; padding: 8px 12px"
-    return f'<div style="{style}"><div style="margin: 0 0 4px"><strong>{escape(title)}</strong></div>{content}</div>'
+def _block(content: str) -> str:
+    return f'<div style="margin: 4px 0">{content}</div>'
+
+
+def _folded(title: str, content: str) -> str:
+    style = f"background-color: {_GREY}; border-radius: 4px; margin: 4px 0 0; padding: 4px 12px"
+    return f'<details><summary>{rich(title)}</summary><div style="{style}">{content}</div></details>'
 
 
 def _badge(finding: Finding) -> str:
@@ -211,14 +329,14 @@ def _because(finding: Finding) -> str:
     return f" — {finding.property.remark(finding.observed.value)}" if finding.property.remark else ""
 
 
-def _where(error: Exception | None) -> str:
-    """The line of the answer that an error came from, as far as that is known here."""
+def _where(error: BaseException | None) -> tuple[int, str] | None:
+    """The line of the answer that an error came from, as far as that is known here: its number and its text."""
     walked = list(traceback.walk_tb(error.__traceback__)) if error is not None else []
     frames = zip(walked, traceback.StackSummary.extract(iter(walked)), strict=True)
     # Frames that ask to be hidden belong to a stand-in for an answer that runs elsewhere.
-    own = (told for (frame, _), told in frames if "__tracebackhide__" not in frame.f_locals)
-    first = next((told for told in own if not told.filename.startswith(NOT_THE_ANSWERS)), None)
-    return f" (in line {first.lineno}: {first.line})" if first is not None else ""
+    own = [told for (frame, _), told in frames if "__tracebackhide__" not in frame.f_locals]
+    last = next((told for told in reversed(own) if not told.filename.startswith(NOT_THE_ANSWERS)), None)
+    return (last.lineno or 0, last.line or "") if last is not None else None
 
 
 def _indented(text: str) -> list[str]:
@@ -229,6 +347,22 @@ def rich(text: str) -> str:
     """Escaped text, with `code` and *emphasis* set as such."""
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"\*([^*\s][^*]*)\*", r"<em>\1</em>", text)
+
+
+def plain(text: str) -> str:
+    """Text without the marks of code."""
+    return text.replace("`", "")
+
+
+def _in_a_line(value: Any) -> str | None:
+    """An argument in a few words or numbers; None where that would be too many."""
+    if isinstance(value, Tensor):
+        try:
+            return numbers(value.detach()) if value.numel() <= _IN_A_LINE else f"a tensor {tuple(value.shape)}"
+        except Exception:
+            return None
+    told = _value(value)
+    return told if len(told) <= 60 and "\n" not in told and "`" not in told else None
 
 
 def _value(value: Any) -> str:
@@ -254,7 +388,7 @@ def _rows(tensor: Tensor) -> str:
     def block(part: Tensor) -> str:
         if part.dim() <= 1:
             return "  [" + ", ".join(number(value).rjust(width) for value in part.reshape(-1).tolist()) + "]"
-        return ("\n" if part.dim() == 2 else "\n\n").join(block(each) for each in part)
+        return ("\n" if part.dim() == 2 else "\n\n").join(block(matrix) for matrix in part)
 
     return block(tensor)
 

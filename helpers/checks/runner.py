@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from helpers.checks.engine import Finding, all_exercises, examine, find_exercise
+from helpers.checks.catalogue import exercise_names, find_exercise
+from helpers.checks.engine import Finding, examine, is_blank
+from helpers.checks.imported import imported
 from helpers.checks.report import Report
+from helpers.progress import note_check, way_on
 
 
 class CheckFailed(AssertionError):
@@ -54,12 +57,17 @@ def check(
     written = io.StringIO()
     with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
         # What an answer prints would bury the report, and nbgrader gives no marks to a cell that wrote to stderr.
-        findings, misconception = examine(answer, known, seed)
-    report = Report(known, seed, findings, misconception, written.getvalue())
-    report.show()
+        findings, misconceptions = examine(answer, known, seed)
     failures = tuple(finding for finding in findings if finding.problem is not None)
+    share = 1 - len(failures) / len(findings)
+    advice = None if is_blank(findings) else note_check(exercise, share)
+    way = None if is_blank(findings) else way_on(exercise)
+    report = Report(
+        known, seed, findings, misconceptions, written.getvalue(), advice, way, imported(answer, known.name)
+    )
+    report.show()
     if failures and (points is None or len(failures) == len(findings)):
-        raise CheckFailed(report.summary, exercise, failures, misconception and misconception.id)
+        raise CheckFailed(report.summary, exercise, failures, misconceptions[0].id if misconceptions else None)
     if points is None:
         return None
     earned = points * (len(findings) - len(failures)) / len(findings)
@@ -69,7 +77,7 @@ def check(
 def _name_of(answer: Callable, namespace: Mapping[str, Any]) -> str:
     # A lambda, a partial or a function of another name is a fine answer: the name that it is bound to where `check` was
     # called tells the exercise, and only where there is none its own.
-    bound = [known for known in all_exercises() if namespace.get(known) is answer]
+    bound = [known for known in exercise_names() if namespace.get(known) is answer]
     if len(bound) > 1:
         raise ValueError(f"{' and '.join(bound)} are the same function: each exercise needs an answer of its own")
     return bound[0] if bound else getattr(answer, "__name__", "")

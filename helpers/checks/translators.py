@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from helpers.attention import masked_softmax
 from helpers.checks.models import FixedDropout
 
-LONGEST_SOURCE = 12  # positions that the tables have scores for
-_MOST_STEPS = 120  # so that who asks for ever more tokens is told, rather than waited for
+LONGEST_SOURCE = 80  # positions that the tables have scores for
+_MOST_STEPS = 120  # an answer that asks for ever more tokens is told so, rather than waited for
 
 
 class ScriptedTranslator(nn.Module):
     """Lab 6's interface over tables: at step n, having read the token t, `logits[n, t]` and `scores[n, t]`.
 
-    So who loses the state, or feeds another token, is given other tokens and other weights. The source is padded to a
-    multiple of four tokens. In training mode there is dropout, on the encoder's outputs and on the logits.
+    So an answer that loses the state, or feeds another token, is given other tokens and other weights. The source is
+    padded to a multiple of four tokens. In training mode there is dropout, on the encoder's outputs and on the logits.
     """
 
     def __init__(self, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer, steps: int):

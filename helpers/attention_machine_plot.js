@@ -1,0 +1,108 @@
+// Values of two numbers as points in the plane, the polygon around those that aren't hidden, and the output inside it.
+const plotOf = (machine, changed) => {
+  const [WIDTH, HEIGHT, MARGIN] = [300, 230, 34];
+  const picture = shape("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  // What of the plane is seen; it keeps still while a point is dragged.
+  let frame;
+
+  const fit = () => {
+    const points = [...machine.values, machine.now.output, [0, 0], ...Object.values(machine.others).map((other) => other.output)];
+    const [low, high] = [Math.min, Math.max].map((end) => [0, 1].map((c) => end(...points.map((point) => point[c]))));
+    // One unit is as long sideways as upwards: otherwise the polygon would have another shape.
+    const room = Math.min((WIDTH - 2 * MARGIN) / (high[0] - low[0] || 1), (HEIGHT - 2 * MARGIN) / (high[1] - low[1] || 1));
+    const middle = [0, 1].map((c) => (low[c] + high[c]) / 2);
+    frame = { room, middle };
+  };
+  const at = ([x, y]) => [WIDTH / 2 + (x - frame.middle[0]) * frame.room, HEIGHT / 2 - (y - frame.middle[1]) * frame.room];
+  const back = (x, y) => [(x - WIDTH / 2) / frame.room + frame.middle[0], (HEIGHT / 2 - y) / frame.room + frame.middle[1]];
+  const line = (kind, from, to) => {
+    const [[x1, y1], [x2, y2]] = [at(from), at(to)];
+    return shape("line", { class: kind, x1, y1, x2, y2 });
+  };
+
+  // Words with the same value share a point, and their names stand side by side.
+  const groups = () => {
+    const found = new Map();
+    machine.values.forEach((value, i) => found.set(String(value), [...(found.get(String(value)) ?? []), i]));
+    return [...found.values()];
+  };
+
+  let dragged = null;
+  const move = (event) => {
+    if (!dragged) return;
+    const box = picture.getBoundingClientRect();
+    const [x, y] = back(((event.clientX - box.left) * WIDTH) / box.width, ((event.clientY - box.top) * HEIGHT) / box.height);
+    dragged.forEach((i) => (machine.values[i] = [x, y].map((each) => Math.round(2 * each) / 2)));
+    changed();
+  };
+  picture.onpointermove = move;
+  picture.onpointerup = picture.onpointercancel = () => {
+    if (dragged) {
+      dragged = null;
+      changed();
+    }
+  };
+
+  const draw = () => {
+    if (!dragged) fit();
+    const { weights, output } = machine.now;
+    const seen = machine.values.filter((_, i) => !machine.hidden[i]);
+    picture.setAttribute("aria-label", say("plot", { output: vectorText(output) }));
+    const [right, top] = back(WIDTH - 6, 14);
+    const [left, bottom] = back(6, HEIGHT - 6);
+    picture.replaceChildren(
+      line("axis", [left, 0], [right, 0]),
+      line("axis", [0, bottom], [0, top]),
+      shape("polygon", { class: "hull", points: hull(seen).map(at).join(" ") }),
+    );
+    const [x0, y0] = at([0, 0]);
+    picture.append(
+      shape("text", { class: "axis-name", x: WIDTH - 6, y: y0 + 15, "text-anchor": "end" }, machine.valueAxes[0] ?? ""),
+      shape("text", { class: "axis-name", x: Math.max(x0 + 5, 6), y: 12 }, machine.valueAxes[1] ?? ""),
+    );
+    machine.values.forEach((value, i) => {
+      const pull = line("pull weighed", value, output);
+      pull.style.strokeWidth = 8 * weights[i];
+      if (weights[i] > 0.005) picture.append(pull);
+    });
+    for (const group of groups()) {
+      const [x, y] = at(machine.values[group[0]]);
+      const dot = shape("circle", { class: group.every((i) => machine.hidden[i]) ? "value hidden" : "value", cx: x, cy: y, r: 6 });
+      const handle = shape("circle", { class: "handle", cx: x, cy: y, r: 18 });
+      handle.onpointerdown = (event) => {
+        dragged = group;
+        picture.setPointerCapture(event.pointerId);
+      };
+      const words = [...new Set(group.map((i) => machine.tokens[i]))].join(say("comma"));
+      const [far, low] = [x > WIDTH / 2, y > HEIGHT / 2];
+      const name = shape("text", { class: "name", x: x + (far ? -7 : 7), y: y + (low ? 19 : -8), "text-anchor": far ? "end" : "start" }, words);
+      picture.append(dot, name, handle);
+    }
+    for (const other of Object.values(machine.others)) {
+      const [u, v] = at(other.output);
+      const near = Object.values(machine.others).filter((each) => Math.hypot(...at(each.output).map((end, c) => end - [u, v][c])) < 9);
+      picture.append(shape("circle", { class: "other weighed", cx: u, cy: v, r: 4.5 }));
+      // To the left: the word "output" is at the right of its point.
+      const [side, anchor] = u > 90 ? [-8, "end"] : [8, "start"];
+      const text = near.map((each) => each.name).join(say("comma"));
+      if (near[0] === other) picture.append(shape("text", { class: "axis-name weighed", x: u + side, y: v + 12, "text-anchor": anchor }, text));
+    }
+    const [x, y] = at(output);
+    picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), shape("text", { class: "name point weighed", x: x + 11, y: y + 5 }, say("output")));
+  };
+
+  // What each value gives runs to the output.
+  const flow = () => {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const [x, y] = at(machine.now.output);
+    machine.values.forEach((value, i) => {
+      if (machine.now.weights[i] < 0.005) return;
+      const [u, v] = at(value);
+      const drop = shape("circle", { class: "drop", cx: u, cy: v, r: 3 + 5 * machine.now.weights[i] });
+      picture.append(drop);
+      drop.animate([{ transform: "none" }, { transform: `translate(${x - u}px, ${y - v}px)` }], { duration: 1200, easing: "ease-in-out" }).onfinish = () => drop.remove();
+    });
+  };
+
+  return { picture, draw, flow };
+};

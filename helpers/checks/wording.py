@@ -1,0 +1,104 @@
+"""The fixed sentences of a report. What an exercise says of its properties and mistakes stands with the exercise."""
+
+from collections.abc import Sequence
+
+YOURS, WANTED = "yours", "wanted"
+GIVEN = "given"
+DETAILS = "The whole example, and how to repeat it"
+REPEATED = "How to repeat it"
+PRINTED = "While it was checked, your answer printed"
+OPEN_POINTS = "The hidden tests' points are open until it is graded."
+
+
+def blank(name: str, caller: str) -> str:
+    waits = "" if name == caller else f"{caller} calls {name}. "
+    return (
+        f"{waits}{name} still ends in `raise NotImplementedError()`. Put your answer in that line's place, "
+        "run the cell, and then this one again."
+    )
+
+
+def still_blank(name: str, caller: str) -> str:
+    return f"{name} is still blank." if name == caller else f"{caller} waits for {name}."
+
+
+def failing(failed: int, of: int) -> str:
+    return f"{failed} of {of} properties {'fails' if failed == 1 else 'fail'}"
+
+
+def holding(held: int, of: int) -> str:
+    return f"every property holds ({of})" if held == of else f"{held} of {of} properties hold"
+
+
+def headline(name: str, what: str) -> str:
+    return f"{name}: {what}"
+
+
+def and_another(title: str) -> str:
+    return f"And besides: {title}"
+
+
+def raises(error: str) -> str:
+    return f"an error stops it: {error}"
+
+
+def every_property(held: int, of: int, same: int) -> str:
+    """The line over the folded list; so many of the others fail by what is told above."""
+    line = f"All the properties: {held} of {of} hold" if held < of else f"What was shown to hold ({of} properties)"
+    return line + (f", {same} more {'fails' if same == 1 else 'fail'} in the same way" if same else "")
+
+
+def seed(number: int) -> str:
+    return f"seed {number}: `check(…, seed={number})` draws the same inputs again"
+
+
+def mistake_id(ids: Sequence[str]) -> str:
+    return f"known as {', '.join(ids)}"
+
+
+def raised_in(line: int, code: str) -> str:
+    return f"in line {line} of your code: `{code}`"
+
+
+def of_place(index: Sequence[int]) -> str:
+    return f"at [{', '.join(map(str, index))}, …]"
+
+
+def cut_out(what: str, first: int, last: int, of: int) -> str:
+    return f"{what} {first} to {last} of {of}"
+
+
+def points(here: str, of_here: str, in_lab: str, of_lab: str) -> str:
+    return f"{here} of {of_here} points here, {in_lab} of {of_lab} in this lab"
+
+
+def text_of(exercise: str) -> str:
+    return f"the text of `{exercise}` and its hints"
+
+
+def notebook(lab: int) -> str:
+    return f"notebook {lab:02d}"
+
+
+def imported(name: str) -> str:
+    return (
+        f"Your answer uses the course's own `{name}`. When your lab is graded that isn't there, and an answer that "
+        "needs it earns nothing: write your own."
+    )
+
+
+def section(number: int, heading: str) -> str:
+    """A section of a notebook, by its heading without the number or letter."""
+    return f"{notebook(number)}, “{heading.partition(' · ')[2] or heading}”"
+
+
+def look_at(lab: int, exercise: str, theory: str) -> str:
+    """`theory` is a notebook, or a section of one."""
+    return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}."
+
+
+def next_is(exercise: str) -> str:
+    return f"next: {exercise}"
+
+
+ALL_DONE = "nothing is left in this lab but what a person reads"
