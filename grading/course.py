@@ -14,9 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from traitlets.config import Config, PyFileConfigLoader
 
-
-class UserError(Exception):
-    """Something that the user can put right. The message is one sentence, and goes to stderr without a traceback."""
+from helpers.lab_files import UserError
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,13 @@ class Course:
         `gradebook` is the address of another gradebook than that of nbgrader_config.py.
 
         Raises:
-            UserError: if there is no nbgrader_config.py.
+            UserError: if there is no nbgrader_config.py, or nbgrader can't work there.
         """
         folder = Path.cwd()
         if not (folder / "nbgrader_config.py").is_file():
             raise UserError(f"There is no nbgrader_config.py in {folder}: run this in the course's folder.")
+        if set(str(folder)) & set("*?[]"):
+            raise UserError(f"nbgrader can't work in {folder}: rename the folder that has * ? [ or ] in its name.")
         config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
         if gradebook is not None:
             config.CourseDirectory.db_url = gradebook
@@ -93,13 +93,18 @@ class Course:
         """Where the results of submissions that have been run are kept."""
         return Path(self.config.ExecuteApart.results)
 
+    @property
+    def lab_names(self) -> list[str]:
+        """The labs that there are."""
+        return sorted(path.parent.name for path in self.solutions.glob("*/*.ipynb") if path.stem == path.parent.name)
+
     def find_lab(self, name: str | None) -> str:
         """The name itself, if there is a lab of that name.
 
         Raises:
             UserError: if there is none, or no name was given.
         """
-        known = sorted(path.parent.name for path in self.solutions.glob("*/*.ipynb") if path.stem == path.parent.name)
+        known = self.lab_names
         if not name:
             raise UserError(f"Which lab? Give its name, one of: {', '.join(known)} (make grade LAB=...).")
         if name not in known:

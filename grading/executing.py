@@ -1,6 +1,6 @@
 """Takes the place of nbgrader's `Execute`: the student's cells run in the sandbox, the tests outside of it.
 
-The border, and with it PyTorch, is imported only where a submission is run: the writer, who records results that are
+The border, and with it PyTorch, is imported only where a submission is run: the writer, which records results that are
 there, needn't wait for it.
 """
 
@@ -27,6 +27,7 @@ from traitlets import Bool, Instance, Integer, Unicode
 from grading.harmless import harmless, tidy
 from grading.results import Results, key
 from grading.sandbox import Limits, kill, require_bubblewrap, watched
+from grading.system_calls import unfiltered
 
 _SECONDS_TO_ANSWER = 30
 
@@ -38,6 +39,7 @@ class CountingSession(Session):
     received = Integer()
 
     def deserialize(self, msg_list: list, content: bool = True, copy: bool = True) -> dict[str, Any]:
+        """Called by the kernel's client for each message that it has received."""
         self.received += sum(map(len, msg_list))
         if self.received > self.most:
             # A message about nothing, which nbclient passes over until the watch has ended the kernel.
@@ -46,9 +48,12 @@ class CountingSession(Session):
 
 
 class SandboxKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels run in the sandbox, and are spoken to over sockets in `folder`."""
+    """A kernel manager whose kernels run in the sandbox, and are spoken to over sockets in `folder`.
 
-    def __init__(self, folder: Path, sandbox: bool, limits: Limits, **kwargs: Any):
+    They import `helpers` from the folder of that name.
+    """
+
+    def __init__(self, folder: Path, sandbox: bool, limits: Limits, helpers: Path, **kwargs: Any):
         super().__init__(
             transport="ipc",
             ip=str(folder / "k"),
@@ -56,11 +61,12 @@ class SandboxKernelManager(AsyncKernelManager):
             session=CountingSession(most=limits.output),
             **kwargs,
         )
-        self.limits = limits
+        self.limits, self.helpers = limits, helpers
         self._provisioner = "attention-by-hand-sandbox" if sandbox else "attention-by-hand-unprotected"
 
     @property
     def kernel_spec(self) -> KernelSpec:
+        """Read by the kernel manager when it starts the kernel: which program, and started by which provisioner."""
         provisioner = {"kernel_provisioner": {"provisioner_name": self._provisioner}}
         return KernelSpec(
             argv=["python", "-m", "grading.border.kernel", "-f", "{connection_file}"],
@@ -83,6 +89,7 @@ class ExecuteApart(Execute):
     limits = Instance(Limits, args=(), help="What a submission may use.")
 
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
+        """Called by nbgrader's autograde for each notebook, and by jobs.py. Nothing runs where `results` has it."""
         if not self.results:
             return self._execute(nb, resources)
         results, name = Results(Path(self.results)), key(nb)
@@ -99,12 +106,16 @@ class ExecuteApart(Execute):
 
     def _execute(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         from grading.border.testing import TestCells
+        from grading.withholding import copy_for
 
         if self.sandbox:
             require_bubblewrap()
+            # Where nbgrader runs this step; `python -m grading` says so itself, and once.
+            if self.parent is not None and (warning := unfiltered()) is not None:
+                self.log.warning(warning)
         self.timeout = self.limits.seconds_a_cell
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
-        self.shutdown_kernel = "immediate"  # it has been ended by then
+        self.shutdown_kernel = "immediate"  # by then `watched` has ended it
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         tidy(nb)
         self._tests = TestCells(_trusted_sources(nb))
@@ -114,22 +125,24 @@ class ExecuteApart(Execute):
             self._folder = Path(name)
             (self._folder / "work").mkdir()
             resources.setdefault("metadata", {})["path"] = name
-            kernels = SandboxKernelManager(self._folder, self.sandbox, self.limits, parent=self)
+            kernels = SandboxKernelManager(self._folder, self.sandbox, self.limits, copy_for(nb), parent=self)
             nb, resources = Execute.preprocess(self, nb, resources, km=kernels)
-        tidy(nb)  # of what the student's kernel told of itself, and of its widgets
+        tidy(nb)  # of what the student's kernel said about itself, and of its widgets
         return nb, resources
 
     @contextlib.contextmanager
     def setup_kernel(self, **kwargs: Any) -> Iterator[None]:
-        # What a slider draws is the cell's like anything else. nbclient's own way is to tell the kernel of it, on the
-        # channel on which it waits for the kernel's answer, and then it may wait for ever.
-        self.widget_registry = {}
+        """Called by nbclient around all cells: the kernel is up in here, and watched."""
+        # What a slider draws belongs to the cell like anything else. nbclient's own way is to tell the kernel of it, on
+        # the channel on which it waits for the kernel's answer, and then it may wait for ever.
+        self.widget_registry: dict[str, Any] = {}
         with super().setup_kernel(**kwargs):
             self._process = psutil.Process(self.km.provisioner.pid)
             with watched(self._process, self.limits, lambda: self.kc.session.received) as self._excesses:
                 yield
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
+        """Called by nbclient for each cell in turn."""
         if cell.cell_type != "code":
             return cell, resources
         if is_grade(cell) and not is_solution(cell):
@@ -139,15 +152,15 @@ class ExecuteApart(Execute):
             try:
                 super().preprocess_cell(cell, resources, index)
             except DeadKernelError:
-                cell.outputs += self._given_up("it has ended")
+                cell.outputs += self._give_up("it has ended")
             except CellTimeoutError:
-                cell.outputs += self._given_up("it couldn't be interrupted")
+                cell.outputs += self._give_up("it couldn't be interrupted")
             except Exception as error:  # a kernel that isn't ipykernel any more: messages of no known form
-                cell.outputs += self._given_up(f"it sent what makes no sense ({type(error).__name__})")
+                cell.outputs += self._give_up(f"it sent what makes no sense ({type(error).__name__})")
             cell.outputs = harmless(cell.outputs)
         return cell, resources
 
-    def _given_up(self, reason: str) -> list[NotebookNode]:
+    def _give_up(self, reason: str) -> list[NotebookNode]:
         """End the student's process for good: the outputs that say so. Where a limit was the reason, they name that."""
         kill(self._process)
         self._gone = f"no more of the student's code is run: {(self._excesses or [reason])[0]}"
@@ -168,14 +181,14 @@ class ExecuteApart(Execute):
             self.kc.execute(call, silent=True, store_history=False, allow_stdin=False)
             connection = self._answer(listener)
             if connection is None:
-                return self._given_up("it doesn't answer")
+                return self._give_up("it doesn't answer")
             with connection:
                 deadline = time.monotonic() + self.limits.seconds_a_cell
                 examiner = Examiner(Channel(connection), deadline, self._written)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
         if not self._alive():
-            return outputs + self._given_up("it has ended")
+            return outputs + self._give_up("it has ended")
         if time.monotonic() > deadline:
             run_sync(self.km.interrupt_kernel)()
         return outputs

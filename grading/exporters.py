@@ -1,11 +1,12 @@
-"""The gradebook as the files that Canvas and Moodle import: plugins for `nbgrader export`.
+"""The gradebook as a spreadsheet, and as the files that Canvas and Moodle import: plugins for `nbgrader export`.
 
+    nbgrader export --to classroom/grades.csv
     nbgrader export --exporter=grading.exporters.CanvasExporter --to classroom/canvas.csv
     nbgrader export --exporter=grading.exporters.MoodleExporter --to classroom/moodle.csv
 
-A student is who nbgrader's gradebook says: the LMS's id if the gradebook has one (`lms_user_id`, which
-`nbgrader db student import` takes from a file), and otherwise the name of the folder under `submitted/`. A mark is the
-points less the penalty for being late. What hasn't been graded has no mark: it is left blank, and never 0.
+A student goes by the LMS's id if nbgrader's gradebook has one (`lms_user_id`, which `nbgrader db student import` takes
+from a file), and otherwise by the name of the folder under `submitted/`. A mark is the points less the penalty for
+being late. What hasn't been graded has no mark: it is left blank, and never 0.
 
 Sources: Canvas's and Moodle's own importers, which are public: `lib/gradebook_importer.rb` of canvas-lms, and
 `grade/import/csv/classes/load_data.php` of Moodle.
@@ -14,7 +15,7 @@ Sources: Canvas's and Moodle's own importers, which are public: `lib/gradebook_i
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +23,21 @@ from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
+from grading.course import Course
+from grading.standing import outdated
+
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
 
 @dataclass(frozen=True)
 class _Graded:
-    """A lab with what is known of each student who has a mark in it."""
+    """A lab, and what is known of each student who has a mark in it."""
 
     name: str
     out_of: float
     marks: dict[str, float]
     comments: dict[str, str]
-    waiting: dict[str, list[str]]  # by written answer, whose isn't marked yet
+    waiting: dict[str, list[str]]  # by written answer, the students whose answer isn't marked yet
 
 
 class _LMSExporter(ExportPlugin):
@@ -42,20 +46,19 @@ class _LMSExporter(ExportPlugin):
     default_file = ""
 
     def export(self, gradebook: Gradebook) -> None:
-        """Write the file.
+        """Called by `nbgrader export`: write the file.
 
         Raises:
             SystemExit: with a sentence, if there is nothing to export or the file can't be written.
         """
         students = self._students(gradebook)
-        labs = [_graded(gradebook, name, students.keys()) for name in self._labs(gradebook)]
+        labs = [self._graded(gradebook, name, students.keys()) for name in self._labs(gradebook)]
         labs = [lab for lab in labs if lab.marks]
         if not labs:
             raise SystemExit("Nothing that was asked for has been graded, so far: there is nothing to export.")
         path = Path(self.to or self.default_file)
-        text = self.text(
-            labs, {name: each for name, each in students.items() if any(name in lab.marks for lab in labs)}
-        )
+        graded = {name: student for name, student in students.items() if any(name in lab.marks for lab in labs)}
+        text = self.text(labs, graded)
         try:
             path.write_text(text, encoding="utf-8", newline="")
         except OSError as error:
@@ -64,14 +67,22 @@ class _LMSExporter(ExportPlugin):
         self.log.info("Wrote %s: %s", path, ", ".join(lab.name for lab in labs))
 
     def text(self, labs: list[_Graded], students: dict[str, Student]) -> str:
-        """The file's text, for these labs and the students who have a mark in one of them."""
+        """Called by `export`: the file's text, for these labs and the students who have a mark in one of them."""
         raise NotImplementedError
 
+    def _graded(self, gradebook: Gradebook, lab: str, students: Collection[str]) -> _Graded:
+        """What is known of a lab's marks; those that aren't of what lies in submitted/ now are named, and left out."""
+        old = outdated(Course.here(), gradebook, lab)
+        for student in old.keys() & set(students):
+            self.log.warning("In %s %s is left out: %s.", lab, student, old[student])
+        return _graded(gradebook, lab, set(students) - old.keys())
+
     def _labs(self, gradebook: Gradebook) -> list[str]:
-        return _chosen(list(self.assignment), sorted(each.name for each in gradebook.assignments), "lab")
+        known = sorted(assignment.name for assignment in gradebook.assignments)
+        return _chosen(list(self.assignment), known, "lab")
 
     def _students(self, gradebook: Gradebook) -> dict[str, Student]:
-        known = {each.id: each for each in gradebook.students}
+        known = {student.id: student for student in gradebook.students}
         return {name: known[name] for name in _chosen(list(self.student), sorted(known), "student")}
 
     def _warn_of_waiting(self, labs: list[_Graded]) -> None:
@@ -88,8 +99,8 @@ class _LMSExporter(ExportPlugin):
 class CanvasExporter(_LMSExporter):
     """Canvas's gradebook file, for its *Import*.
 
-    With `--CanvasExporter.roster=FILE`, a file that Canvas's *Export* wrote, that file's cells are filled in: whoever
-    and whatever isn't graded here stays as it is there. The assignments in Canvas carry the labs' names.
+    With `--CanvasExporter.roster=FILE`, a file that Canvas's *Export* wrote, that file's cells are filled in: students
+    and assignments that aren't graded here stay as they are there. The assignments in Canvas carry the labs' names.
     """
 
     default_file = "canvas.csv"
@@ -99,6 +110,7 @@ class CanvasExporter(_LMSExporter):
     )
 
     def text(self, labs: list[_Graded], students: dict[str, Student]) -> str:
+        """Called by `export`: Canvas's own file filled in, or a new one."""
         return self._filled_in(labs, students) if self.roster else self._new(labs, students)
 
     def _new(self, labs: list[_Graded], students: dict[str, Student]) -> str:
@@ -153,8 +165,8 @@ class CanvasExporter(_LMSExporter):
         columns = [header.index(title) for title in ("ID", "SIS User ID", "SIS Login ID") if title in header]
         known: dict[str, list[int]] = {}
         for place, row in enumerate(rows):
-            for each in {row[column].strip().casefold() for column in columns}:
-                known.setdefault(each, []).append(place)
+            for identifier in {row[column].strip().casefold() for column in columns}:
+                known.setdefault(identifier, []).append(place)
         found: dict[str, int] = {}
         for name, student in students.items():
             places = known.get((student.lms_user_id or name).casefold(), [])
@@ -181,17 +193,18 @@ class CanvasExporter(_LMSExporter):
 class MoodleExporter(_LMSExporter):
     """A file for Moodle's *Import > CSV file*: for each lab a column with the marks and one with the comments.
 
-    A student is found by `Username` (the folder's name), or by `ID number` or `Email address` where nbgrader's gradebook
-    knows that of everyone: to a row without it Moodle gives the student of the row before.
+    A student is found by `Username` (the folder's name), or by `ID number` or `Email address` where nbgrader's
+    gradebook knows that of everyone: to a row without it Moodle gives the student of the row before.
     """
 
     default_file = "moodle.csv"
 
     def text(self, labs: list[_Graded], students: dict[str, Student]) -> str:
+        """Called by `export`: a row a student, two columns a lab."""
         known = {
             "Username": list(students),
-            "ID number": [each.lms_user_id for each in students.values()],
-            "Email address": [each.email for each in students.values()],
+            "ID number": [student.lms_user_id for student in students.values()],
+            "Email address": [student.email for student in students.values()],
         }
         known = {title: values for title, values in known.items() if all(values)}
         rows = [["First name", "Last name", *known]]
@@ -206,6 +219,56 @@ class MoodleExporter(_LMSExporter):
         return _csv(rows)
 
 
+class SpreadsheetExporter(ExportPlugin):
+    """A row for each lab and student whom the gradebook knows; what `nbgrader export` writes if nothing else is said.
+
+    The columns are those of nbgrader's own, and three more. Without a mark there is no score, and never 0.
+    """
+
+    def export(self, gradebook: Gradebook) -> None:
+        """Called by `nbgrader export`, and by the report.
+
+        Raises:
+            SystemExit: with a sentence, if the file can't be written.
+        """
+        path = Path(self.to or "grades.csv")
+        labs = _chosen(list(self.assignment), [assignment.name for assignment in gradebook.assignments], "lab")
+        names = _chosen(list(self.student), [student.id for student in gradebook.students], "student")
+        rows = [_COLUMNS.split()]
+        for lab in labs:
+            old = outdated(Course.here(), gradebook, lab)
+            found = {each.student_id: each for each in gradebook.assignment_submissions(lab)}
+            rows += [_row(gradebook, lab, name, found.get(name), old.get(name)) for name in names]
+        try:
+            path.write_text(_csv(rows), encoding="utf-8", newline="")
+        except OSError as error:
+            raise SystemExit(f"{path} can't be written: {error.strerror}.") from error
+        self.log.info("Wrote %s: %s", path, ", ".join(labs))
+
+
+_COLUMNS = (
+    "assignment duedate timestamp student_id last_name first_name email "
+    "raw_score late_submission_penalty score max_score hours_late to_mark remark"
+)
+
+
+def _row(gradebook: Gradebook, lab: str, name: str, found: SubmittedAssignment | None, old: str | None) -> list[str]:
+    student, assignment = gradebook.find_student(name), gradebook.find_assignment(lab)
+    known = [name, student.last_name or "", student.first_name or "", student.email or ""]
+    due = str((found.duedate if found is not None else assignment.duedate) or "")
+    out_of = _number(assignment.max_score)
+    if found is None or not _is_graded(found):
+        return [lab, due, "", *known, "", "", "", out_of, "", "", "nothing was graded"]
+    time = str(found.timestamp or "")
+    if old is not None:
+        return [lab, due, time, *known, "", "", "", out_of, "", "", old]
+    penalty = found.late_submission_penalty or 0
+    score = _number(max(0.0, found.score - penalty))
+    late = _number(found.total_seconds_late / 3600) if found.timestamp and assignment.duedate else ""
+    waiting = sum(grade.needs_manual_grade for notebook in found.notebooks for grade in notebook.grades)
+    return [lab, due, time, *known, _number(found.score), _number(penalty), score, out_of, late, str(waiting), ""]
+
+
 def _chosen(asked: list[str], known: list[str], kind: str) -> list[str]:
     """Those that were asked for, or all."""
     if unknown := [str(name) for name in asked if str(name) not in known]:
@@ -213,9 +276,11 @@ def _chosen(asked: list[str], known: list[str], kind: str) -> list[str]:
     return [name for name in known if not asked or name in map(str, asked)]
 
 
-def _graded(gradebook: Gradebook, lab: str, students: Iterable[str]) -> _Graded:
-    marks, comments, waiting = {}, {}, {}
-    for submission in sorted(gradebook.assignment_submissions(lab), key=lambda each: each.student_id):
+def _graded(gradebook: Gradebook, lab: str, students: Collection[str]) -> _Graded:
+    marks: dict[str, float] = {}
+    comments: dict[str, str] = {}
+    waiting: dict[str, list[str]] = {}
+    for submission in sorted(gradebook.assignment_submissions(lab), key=lambda submission: submission.student_id):
         name = submission.student_id
         if name not in students or not _is_graded(submission):
             continue

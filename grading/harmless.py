@@ -1,7 +1,7 @@
-"""What a student's code shows and a student writes, made harmless: no script, and nothing that is loaded from elsewhere.
+"""What a student's code shows and a student writes, made harmless: no script, and nothing loaded from elsewhere.
 
-Outputs are reduced to text, pictures and plain HTML before they are kept. What students write in Markdown stays as it is
-in the notebook, and is made plain when nbgrader makes a page of it: in the feedback and in Formgrader.
+Outputs are reduced to text, pictures and plain HTML before they are kept. What students write in Markdown stays as it
+is in the notebook, and is made plain when nbgrader makes a page of it: in the feedback and in Formgrader.
 """
 
 import base64
@@ -30,7 +30,9 @@ _PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/
 _KEPT = ("nbgrader", "tags", "deletable", "editable")  # of a cell's metadata
 
 _SEQUENCES = re.compile(  # for terminals: colours, titles (up to their end), and the rest
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
 )
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ud800-\udfff]"
@@ -102,14 +104,17 @@ def plain_text(text: Any) -> str:
 
 
 def plain_html(html: Any) -> str:
-    """HTML of which text, tables, links and embedded pictures are left; other tags are shown as they were written."""
+    """HTML with its text, tables, links and embedded pictures alone; other tags are shown as they were written."""
     html = plain_text(html)
     return _cleaned(html, html)
 
 
 @pass_context
 def markdown_to_plain_html(context: Context, source: str) -> str:
-    """A Jinja filter in the place of nbconvert's `markdown2html`. Formulas become MathML; one that can't stays as it is typed."""
+    """A Jinja filter in the place of nbconvert's `markdown2html`.
+
+    Formulas become MathML; one that can't be converted stays as it is typed.
+    """
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = _Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     source = plain_text(source)
@@ -131,17 +136,20 @@ class _Renderer(IPythonRenderer):
         self._place = secrets.token_hex(8)  # can't be guessed
 
     def inline_math(self, body: str) -> str:
+        """Called by mistune for `$…$`."""
         return self._hold(f"${body}$", body, "inline")
 
     def block_math(self, body: str) -> str:
+        """Called by mistune for `$$…$$`."""
         return self._hold(f"$${body}$$", body, "block")
 
     def latex_environment(self, name: str, body: str) -> str:
+        """Called by mistune for `\\begin{…}…\\end{…}`."""
         typed = f"\\begin{{{name}}}{body}\\end{{{name}}}"
         return self._hold(typed, typed, "block")
 
     def with_formulas(self, html: str) -> str:
-        """Put MathML in the places; what was typed, where a place has come to be in an attribute, as a picture's text."""
+        """Put MathML in the places; in an attribute, as a picture's text may be, what was typed."""
         html = re.sub(f"<span>{self._place}-([0-9]+)</span>", lambda found: self._mathml(int(found[1])), html)
         return re.sub(f"{self._place}-([0-9]+)", lambda found: escape(self._formulas[int(found[1])][0]), html)
 
@@ -158,7 +166,7 @@ class _Renderer(IPythonRenderer):
 
 
 def _cleaned(html: str, written: str) -> str:
-    """What is left of `html`; or, if it would take minutes to find out, what the student has `written`, as it stands."""
+    """What may stay of `html`; what the student has `written`, as it stands, if it would take minutes to find out."""
     if len(_TAG.findall(html)) > _MOST_TAGS:
         return f"<pre>{escape(written)}</pre>"
     return _cleaner().clean(html)
@@ -172,12 +180,12 @@ def tidy(notebook: NotebookNode) -> None:
         cell.metadata = NotebookNode({name: cell.metadata[name] for name in _KEPT if name in cell.metadata})
         if "attachments" in cell:
             attachments = cell.attachments if isinstance(cell.attachments, dict) else {}
-            cell.attachments = NotebookNode({name: _pictures(each) for name, each in attachments.items()})
+            cell.attachments = NotebookNode({name: _pictures(forms) for name, forms in attachments.items()})
 
 
 def harmless(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """A cell's outputs as text, pictures and plain HTML."""
-    return [each for each in map(_output, outputs) if each is not None]
+    return [output for output in map(_output, outputs) if output is not None]
 
 
 def _output(output: NotebookNode) -> NotebookNode | None:
@@ -191,8 +199,8 @@ def _output(output: NotebookNode) -> NotebookNode | None:
         names = {name: plain_text(output.get(name)) for name in ("ename", "evalue")}
         return NotebookNode(output_type=kind, **names, traceback=lines)
     if kind in ("display_data", "execute_result"):
-        data = output.get("data") if isinstance(output.get("data"), dict) else {}
-        result = NotebookNode(output_type=kind, metadata={}, data=_data(data))
+        data = output.get("data")
+        result = NotebookNode(output_type=kind, metadata={}, data=_data(data if isinstance(data, dict) else {}))
         if kind == "execute_result":
             count = output.get("execution_count")
             result.execution_count = count if type(count) is int else None
@@ -210,7 +218,7 @@ def _data(data: dict) -> NotebookNode:
 
 def _pictures(data: Any) -> NotebookNode:
     items = data.items() if isinstance(data, dict) else []
-    return NotebookNode({kind: each for kind, each in items if kind in _PICTURES and _is_picture(kind, each)})
+    return NotebookNode({kind: text for kind, text in items if kind in _PICTURES and _is_picture(kind, text)})
 
 
 def _is_picture(kind: str, text: Any) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import queue
+import sys
 import threading
 from typing import Any
 
@@ -13,14 +14,15 @@ from tqdm import tqdm
 from grading.course import UserError
 from grading.results import fingerprint
 from grading.sandbox import NoSandbox, require_bubblewrap
+from grading.system_calls import unfiltered
 
 _SECONDS_TO_CONNECT = 10
-# The examiner takes over the standard output and PyTorch's state of its process: a Dask worker with several threads runs
-# one submission at a time all the same.
+# The examiner takes over the standard output and PyTorch's state of its process: a Dask worker with several threads
+# runs one submission at a time all the same.
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def run(notebook: str, sandbox: bool, course: str) -> str:
+def execute(notebook: str, sandbox: bool, course: str) -> str:
     """Execute a submission that was put back into shape: the same notebook with its outputs.
 
     Raises:
@@ -58,10 +60,10 @@ def fit(sandbox: bool) -> str:
 
 
 class Workers:
-    """Those who run the jobs: this process if there is one job only, else Dask, which is started with the first job."""
+    """What runs the jobs: this process if there is one job only, else Dask, which is started with the first job."""
 
     def __init__(self, sandbox: bool, scheduler: str | None, number: int | None, jobs: int):
-        """`jobs` is how many there will be at most; `number` how many run at once, if that isn't the scheduler's business."""
+        """`jobs` is how many there will be at most; `number` how many run at once, if no scheduler decides that."""
         self._sandbox, self._scheduler = sandbox, scheduler
         self._number = min(number or os.cpu_count() or 1, jobs)
         self._here = scheduler is None and jobs == 1
@@ -90,8 +92,8 @@ class Workers:
             return
         if self._client is None:
             self._client = self._connect()
-        # One that dies with its worker is run again elsewhere, and so is one that fails, in case the worker is to blame.
-        future = self._client.submit(run, notebook, self._sandbox, fingerprint(), key=key, retries=3)
+        # A job that dies with its worker is run again elsewhere, and so is one that fails: the worker may be to blame.
+        future = self._client.submit(execute, notebook, self._sandbox, fingerprint(), key=key, retries=3)
         self._running[key] = future
         future.add_done_callback(lambda future: self._done.put(future.key))
 
@@ -108,33 +110,33 @@ class Workers:
         return [(key, self._outcome(self._running.pop(key))) for key in keys]
 
     def _next(self) -> str:
-        told = False
+        said = False
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._done.get(timeout=5)
             if self._cluster is not None:
                 # On a computer that is busy Dask may take a worker for lost, which then ends: another takes its place.
                 self._cluster.scale(self._number)
-            elif not told and not self._client.scheduler_info(n_workers=-1)["workers"]:
+            elif not said and not self._client.scheduler_info(n_workers=-1)["workers"]:
                 tqdm.write("No worker is left: waiting for one. (Ctrl-C stops; what is done stays done.)")
-                told = True
+                said = True
 
     def _outcome(self, job: Any) -> str | Exception:
         if self._here:
             try:
-                return run(job, self._sandbox, fingerprint())
+                return execute(job, self._sandbox, fingerprint())
             except Exception as error:
                 return error
         if job.status == "cancelled":
             raise UserError(
                 f"The Dask scheduler{self._at} is gone: grade again when it is back, what is done stays done."
             )
-        error = job.exception()
-        if isinstance(error, UserError):
-            raise UserError(f"The workers{self._at} can't grade: {str(error).rstrip('.')}.")
-        if error is not None and type(error).__name__ == "KilledWorker":
+        failure = job.exception()
+        if isinstance(failure, UserError):
+            raise UserError(f"The workers{self._at} can't grade: {str(failure).rstrip('.')}.")
+        if failure is not None and type(failure).__name__ == "KilledWorker":
             return RuntimeError("each worker that ran it died")
-        return error if error is not None else job.result()
+        return failure if failure is not None else job.result()
 
     @property
     def _at(self) -> str:
@@ -146,7 +148,14 @@ class Workers:
         for name in ("distributed", "distributed.client"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said in a sentence, below and above
         if self._scheduler is None:
-            cluster = LocalCluster(n_workers=self._number, threads_per_worker=1, dashboard_address=None, memory_limit=0)
+            # Port 0 is any free one. Without it Dask wants its usual one, and a second grading on this computer warns.
+            cluster = LocalCluster(
+                n_workers=self._number,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            )
             self._cluster = self._open.enter_context(cluster)
             return self._open.enter_context(Client(cluster))
         try:
@@ -157,9 +166,13 @@ class Workers:
             client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
         except TimeoutError as error:
             raise UserError(
-                f"The Dask scheduler at {self._scheduler} has no workers: start some with `dask worker {self._scheduler}`."
+                f"The Dask scheduler at {self._scheduler} has no workers: "
+                f"start some with `dask worker {self._scheduler}`."
             ) from error
         self._examine(client.run(fit, self._sandbox, on_error="return"))
+        if self._sandbox:
+            for warning in set(client.run(unfiltered).values()) - {None}:
+                tqdm.write(warning, file=sys.stderr)
         return client
 
     def _examine(self, answers: dict[str, Any]) -> None:

@@ -14,15 +14,20 @@ class Reason(logging.Handler):
     text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Called by `logging` for each record."""
         message = record.getMessage()
         if message.startswith("Traceback") and not self.text:
-            self.text = plain_text(message).rstrip().splitlines()[-1]
+            lines = plain_text(message).rstrip().splitlines()
+            # SQLAlchemy's errors end in the statement and an address: what is wrong is said in a line before.
+            said = (line for line in lines if line.startswith("sqlalchemy.exc."))
+            self.text = next(said, lines[-1])
 
 
 class _Plain(logging.Formatter):
     """What students named and printed is in the log as well, which someone may read in a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Called by the handler that writes the file, for each record."""
         return plain_text(super().format(record))
 
 

@@ -14,7 +14,7 @@ def mark(course: Course, lab: str, student: str, cell: str, points: float, comme
     with course.gradebook() as gradebook:
         submission = _find_submission(gradebook, lab, student)
         for notebook in submission.notebooks:
-            written = {each.name for each in notebook.notebook.solution_cells}
+            written = {answer.name for answer in notebook.notebook.solution_cells}
             grades = {grade.name: grade for grade in notebook.grades if grade.name in written}
             if cell not in grades:
                 raise UserError(f"{lab} has no written answer called {cell!r}; it has: {', '.join(grades)}.")
@@ -36,7 +36,7 @@ def _find_submission(gradebook: Gradebook, lab: str, student: str) -> SubmittedA
     except MissingEntry:
         pass
     try:
-        graded = sorted(each.student_id for each in gradebook.assignment_submissions(lab))
+        graded = sorted(submission.student_id for submission in gradebook.assignment_submissions(lab))
     except MissingEntry:
         graded = []
     who = f"the students who have are: {', '.join(graded)}" if graded else "nobody has, so far"

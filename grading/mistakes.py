@@ -7,8 +7,9 @@ displays ends up elsewhere, and what it prints while it is tested is text.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
@@ -16,8 +17,10 @@ from nbgrader.api import MissingEntry, SubmittedAssignment
 from nbgrader.utils import is_grade, is_solution
 
 from grading.course import Course, UserError, command
+from grading.standing import outdated
 from grading.table import Mark, exercise_of, marks_in
-from helpers.checks.engine import all_exercises
+from helpers.checks.catalogue import exercise_names, find_exercise
+from helpers.checks.renamed import current_id
 from helpers.checks.report import RECORD
 
 BLANK = "left blank"
@@ -30,12 +33,24 @@ ONLY_HIDDEN = "right in the check, wrong in the hidden test"
 class Mistake:
     """Something that answers to one exercise have in common: in a few words, how many, and why it is wrong.
 
-    `explanation` is the first sentence of a misconception's; None where the checks have no name for the mistake.
+    `explanation` is the first sentence of a misconception's; None where the checks have no name for the mistake. Such
+    answers are together if they do the same: `fails` says which properties fail, and what is wrong on the smallest
+    example of each. `example` is one of them.
     """
 
     title: str
     count: int
     explanation: str | None
+    fails: tuple[str, ...] = ()
+    example: str | None = None
+
+
+class Label(NamedTuple):
+    """What is said of one answer: what it has in common with all others of the same label. (See `Mistake`.)"""
+
+    title: str
+    explanation: str | None = None
+    fails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,11 +78,15 @@ class ExerciseResult:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How a class did in a lab: the marks of each student by exercise, and each exercise's results."""
+    """How a class did in a lab: the marks of each student by exercise, and each exercise's results.
+
+    `left_out` are the students whose marks aren't those of what they handed in, each with the reason.
+    """
 
     lab: str
     marks: dict[str, dict[str, Mark]]
     exercises: list[ExerciseResult]
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> list[float]:
@@ -76,12 +95,12 @@ class ClassResult:
 
     @property
     def out_of(self) -> float:
-        return sum(each.out_of for each in self.exercises)
+        return sum(exercise.out_of for exercise in self.exercises)
 
     @property
     def waiting(self) -> int:
         """How many answers a person has yet to mark."""
-        return sum(each.waiting for each in self.exercises)
+        return sum(exercise.waiting for exercise in self.exercises)
 
 
 def class_result(course: Course, lab: str) -> ClassResult:
@@ -90,28 +109,46 @@ def class_result(course: Course, lab: str) -> ClassResult:
     Raises:
         UserError: if nothing of it has been graded, or an executed notebook is lost.
     """
-    marks, blank = {}, Counter()
+    marks: dict[str, dict[str, Mark]] = {}
+    blank: Counter[str] = Counter()
     with course.gradebook() as gradebook:
         try:
-            submissions = sorted(gradebook.assignment_submissions(lab), key=lambda each: each.student_id)
+            submissions = sorted(gradebook.assignment_submissions(lab), key=lambda submission: submission.student_id)
         except MissingEntry:
             submissions = []
+        left_out = outdated(course, gradebook, lab)
         for submission in submissions:
+            if submission.student_id in left_out:
+                continue
             marks[submission.student_id] = marks_in(submission)
             blank.update(_blank_written_answers(submission))
     if not marks:
-        raise UserError(f"Nothing has been graded of {lab}, so far: {command('grading', 'autograde', lab)}")
-    found = {student: _labels(course, lab, student, marks[student]) for student in marks}
-    return ClassResult(lab, marks, [_result(name, marks, found, blank) for name in next(iter(marks.values()))])
+        known = "Of what lies in submitted/ now, nothing" if left_out else "Nothing"
+        raise UserError(f"{known} has been graded of {lab}, so far: {command('grading', 'autograde', lab)}")
+    found, examples = {}, dict[tuple[str, Label], str]()
+    for student in marks:
+        executed = _executed(course, lab, student)
+        found[student] = _labels(executed, marks[student])
+        for name, labels in found[student].items():
+            for label in labels:
+                examples.setdefault((name, label), _answer(executed, name))
+    exercises = [_result(name, marks, found, blank, examples) for name in next(iter(marks.values()))]
+    return ClassResult(lab, marks, exercises, left_out)
 
 
-def _result(name: str, marks: dict, found: dict[str, dict[str, list[tuple]]], blank: Counter) -> ExerciseResult:
-    of_class = [each[name] for each in marks.values()]
-    labels = Counter(label for each in found.values() for label in each.get(name, ()))
+def _result(
+    name: str,
+    marks: dict,
+    found: dict[str, dict[str, list[Label]]],
+    blank: Counter,
+    examples: dict[tuple[str, Label], str],
+) -> ExerciseResult:
+    of_class = [marks_of_student[name] for marks_of_student in marks.values()]
+    labels = Counter(label for labels_of_student in found.values() for label in labels_of_student.get(name, ()))
     mistakes = [
-        Mistake(title, count, explanation)
-        for (title, explanation), count in sorted(labels.items(), key=_named_first)
-        if title not in (BLANK, NOT_TESTED)
+        Mistake(label.title, count, label.explanation, label.fails, examples[name, label] if label.fails else None)
+        for label, count in sorted(labels.items(), key=_named_first)
+        if label.title not in (BLANK, NOT_TESTED)
     ]
     return ExerciseResult(
         name,
@@ -119,15 +156,15 @@ def _result(name: str, marks: dict, found: dict[str, dict[str, list[tuple]]], bl
         of_class[0].by_hand,
         [mark.points for mark in of_class if not mark.waits],
         sum(mark.waits for mark in of_class),
-        labels[BLANK, None] + blank[name],
-        labels[NOT_TESTED, None],
+        labels[Label(BLANK)] + blank[name],
+        labels[Label(NOT_TESTED)],
         mistakes,
     )
 
 
-def _named_first(label: tuple[tuple[str, str | None], int]) -> tuple:
-    (title, explanation), count = label
-    return explanation is None, -count, title  # what has no name is many mistakes, of which none need be common
+def _named_first(counted: tuple[Label, int]) -> tuple:
+    label, count = counted
+    return label.explanation is None, -count, label
 
 
 def _blank_written_answers(submission: SubmittedAssignment) -> list[str]:
@@ -137,11 +174,11 @@ def _blank_written_answers(submission: SubmittedAssignment) -> list[str]:
     return [grade.name for grade in grades if grade.auto_score == 0 and grade.manual_score is None]
 
 
-def _labels(course: Course, lab: str, student: str, marks: dict[str, Mark]) -> dict[str, list[tuple[str, str | None]]]:
-    """What is to be said about each exercise in which a student lost points: (title, explanation) pairs."""
+def _labels(executed: NotebookNode, marks: dict[str, Mark]) -> dict[str, list[Label]]:
+    """What is to be said about each exercise in which a student lost points."""
     lost = {name for name, mark in marks.items() if not mark.by_hand and mark.points < mark.out_of}
     seen: dict[str, list[NotebookNode]] = {name: [] for name in lost}
-    for cell in _executed(course, lab, student).cells:
+    for cell in executed.cells:
         if cell.cell_type == "code" and is_grade(cell) and not is_solution(cell):
             name = exercise_of(cell.metadata.nbgrader.grade_id)
             if name in lost:
@@ -149,30 +186,39 @@ def _labels(course: Course, lab: str, student: str, marks: dict[str, Mark]) -> d
     return {name: _labels_in(outputs) for name, outputs in seen.items()}
 
 
-def _labels_in(outputs: list[NotebookNode]) -> list[tuple[str, str | None]]:
+def _answer(executed: NotebookNode, exercise: str) -> str:
+    """The cell that answers an exercise, or the class whose method it is."""
+    owner = find_exercise(exercise).owner if exercise in exercise_names() else None
+    named = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in executed.cells}
+    return named.get(exercise) or named.get(owner) or ""
+
+
+def _labels_in(outputs: list[NotebookNode]) -> list[Label]:
     records = [output.data[RECORD] for output in outputs if RECORD in output.get("data", {})]
     failed = [record for record in records if record["held"] < record["properties"]]
     if not records:
-        return [(NOT_TESTED, None)]
+        return [Label(NOT_TESTED)]
     if not failed:
-        return [(ONLY_HIDDEN, None)]
+        return [Label(ONLY_HIDDEN)]
     return list(dict.fromkeys(_label(record) for record in failed))
 
 
-def _label(record: dict) -> tuple[str, str | None]:
+def _label(record: dict) -> Label:
     if record["blank"]:
-        return BLANK, None
-    exercise = all_exercises().get(record["exercise"])  # the course may be another one than when it was graded
-    known = {each.id: each for each in exercise.misconceptions} if exercise is not None else {}
-    misconception = known.get(record["misconception"])
+        return Label(BLANK)
+    name = record["exercise"]  # the course may be another one than when it was graded
+    known = {each.id: each for each in find_exercise(name).misconceptions} if name in exercise_names() else {}
+    misconception = known.get(current_id(name, record["misconception"]) or "")
     if misconception is None:
-        return UNNAMED, None
-    return misconception.title, first_sentence(misconception.explanation)
+        return Label(UNNAMED, None, tuple(f"{text}: {problem}" for text, problem in record.get("fails", ())))
+    return Label(misconception.title, first_sentence(misconception.explanation))
 
 
 def first_sentence(text: str) -> str:
     """The text up to its first full stop, question mark or exclamation mark that ends a word."""
-    return re.match(r".*?[.?!](?=\s|$)|.*", " ".join(text.split())).group()
+    text = " ".join(text.split())
+    end = re.search(r"[.?!](?=\s|$)", text)
+    return text[: end.end()] if end is not None else text
 
 
 def _executed(course: Course, lab: str, student: str) -> NotebookNode:

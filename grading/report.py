@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from nbgrader.plugins import CsvExportPlugin
-
 from grading.course import Course, UserError
+from grading.exporters import SpreadsheetExporter
 from grading.mistakes import ClassResult, ExerciseResult
 from grading.report_picture import draw
 from grading.table import table_of_marks
@@ -28,11 +27,31 @@ def as_text(result: ClassResult) -> str:
     """The table of marks, then each exercise with its mistakes, the most common first."""
     lines = [table_of_marks(result.marks)]
     for exercise in result.exercises:
-        lines += ["", f"{exercise.name}: {summary_of(exercise)}"]
-        for mistake in exercise.mistakes:
-            explained = f". {mistake.explanation}" if mistake.explanation else ""
-            lines.append(f"  {mistake.count:>3} × {mistake.title}{explained}")
+        lines += ["", *_lines_of(exercise)]
     return "\n".join(lines)
+
+
+def text_of(result: ClassResult, name: str) -> str:
+    """One exercise with its mistakes.
+
+    Raises:
+        UserError: if the lab has no exercise of that name.
+    """
+    names = [exercise.name for exercise in result.exercises]
+    if name not in names:
+        raise UserError(f"{result.lab} has no exercise called {name!r}; it has: {', '.join(names)}.")
+    return "\n".join(_lines_of(result.exercises[names.index(name)]))
+
+
+def _lines_of(exercise: ExerciseResult) -> list[str]:
+    lines = [f"{exercise.name}: {summary_of(exercise)}"]
+    for mistake in exercise.mistakes:
+        explained = f". {mistake.explanation}" if mistake.explanation else ""
+        lines.append(f"  {mistake.count:>3} × {mistake.title}{explained}")
+        lines += [f"        ✗ {fails}" for fails in mistake.fails]
+        if mistake.example:  # not on the page, for it may hold a name
+            lines += ["        for example", *(f"        | {line}" for line in mistake.example.splitlines())]
+    return lines
 
 
 def summary_of(exercise: ExerciseResult) -> str:
@@ -49,7 +68,7 @@ def summary_of(exercise: ExerciseResult) -> str:
 
 
 def write(course: Course, result: ClassResult) -> Files:
-    """Write the marks (nbgrader's CSV), the picture and a page with both in words, into classroom/reports/LAB/.
+    """Write the marks (a CSV), the picture and a page with both in words, into classroom/reports/LAB/.
 
     Neither the picture nor the page names a student.
 
@@ -63,7 +82,7 @@ def write(course: Course, result: ClassResult) -> Files:
         draw(result).savefig(files.picture, dpi=150)
         files.page.write_text(_page(result, files.picture.read_bytes()), encoding="utf-8")
         with course.gradebook() as gradebook:
-            CsvExportPlugin(to=str(files.marks), assignment=[result.lab]).export(gradebook)
+            SpreadsheetExporter(to=str(files.marks), assignment=[result.lab]).export(gradebook)
     except OSError as error:
         raise UserError(f"The report can't be written to {course.shown(folder)}: {error.strerror}.") from error
     return files
@@ -72,7 +91,7 @@ def write(course: Course, result: ClassResult) -> Files:
 def _page(result: ClassResult, picture: bytes) -> str:
     """A page that needs nothing else: the picture is in it, and everything that the picture shows is there in words."""
     image = base64.b64encode(picture).decode()
-    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in _row(each)) for each in result.exercises)
+    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in _row(exercise)) for exercise in result.exercises)
     return _PAGE.format(
         lab=escape(result.lab),
         students=len(result.marks),
@@ -80,7 +99,7 @@ def _page(result: ClassResult, picture: bytes) -> str:
         points=_points(result),
         image=image,
         rows="".join(f"<tr>{row}</tr>" for row in rows),
-        mistakes="".join(_mistakes(each) for each in result.exercises if not each.by_hand),
+        mistakes="".join(_mistakes(exercise) for exercise in result.exercises if not exercise.by_hand),
     )
 
 
@@ -96,8 +115,8 @@ def _spread(result: ClassResult) -> str:
     middle = (totals[(len(totals) - 1) // 2] + totals[len(totals) // 2]) / 2
     waiting = f" Written answers still to mark: {result.waiting}." if result.waiting else ""
     return (
-        f"Points so far, of {result.out_of:g}: from {totals[0]:g} to {totals[-1]:g}, half of them have {middle:g} or more."
-        f"{waiting}"
+        f"Points so far, of {result.out_of:g}: from {totals[0]:g} to {totals[-1]:g}, "
+        f"half of them have {middle:g} or more.{waiting}"
     )
 
 
@@ -110,7 +129,9 @@ def _points(result: ClassResult) -> str:
 def _mistakes(exercise: ExerciseResult) -> str:
     items = "".join(
         f"<li><strong>{mistake.count} × {rich(mistake.title)}</strong>"
-        f"{f'<br>{rich(mistake.explanation)}' if mistake.explanation else ''}</li>"
+        f"{f'<br>{rich(mistake.explanation)}' if mistake.explanation else ''}"
+        f"{''.join(f'<br>✗ {rich(fails)}' for fails in mistake.fails)}"
+        "</li>"
         for mistake in exercise.mistakes
     )
     body = f"<ul>{items}</ul>" if items else "<p>Nothing.</p>"
@@ -125,7 +146,8 @@ _PAGE = """<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{lab}: the class</title>
 <style>
-body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; background: #fff }}
+body {{ max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif }}
+body {{ color: #222; background: #fff }}
 img {{ width: 100%; height: auto }}
 table {{ border-collapse: collapse }}
 th, td {{ padding: .3rem .8rem; border-bottom: 1px solid #ccc; text-align: right }}

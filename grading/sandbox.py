@@ -1,7 +1,8 @@
 """Where a student's code runs: a Jupyter kernel inside bubblewrap, reached over sockets in a folder of its own.
 
-Inside there is no network and no other process; the system, the environment and the course's `helpers` are read-only;
-solutions, hidden tests, other submissions, the gradebook, the home directory and the environment variables aren't there.
+Inside there is no network and no other process; the system, the environment and what there is of the course are
+read-only. Neither solutions nor hidden tests are there, nor what answers the lab, nor other submissions, the gradebook,
+the home directory, and the environment variables.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
 from grading.system_calls import filter_program
@@ -27,7 +30,11 @@ from grading.system_calls import filter_program
 ROOT = Path(__file__).parents[1]
 WORK = "/tmp/work"  # the student's working directory, as the sandbox sees it
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives")
-_COURSE = ("helpers", "grading/__init__.py", "grading/border")
+# What of the course is there, besides a copy of `helpers` (see withholding.py): a test holds that all that the
+# candidate's side of the border imports is among it.
+COURSE = ("grading/__init__.py", "grading/border")
+# Where another `helpers` would be if the course were installed by copying it.
+_INSTALLED = [Path(sysconfig.get_path(kind)) / "helpers" for kind in ("purelib", "platlib")]
 _ROOM = ("/tmp", "/dev/shm")  # where the sandbox can write
 
 
@@ -68,12 +75,13 @@ def require_bubblewrap() -> Bubblewrap:
     path = shutil.which("bwrap")
     if path is None:
         raise NoSandbox(
-            "Students' code is run with bubblewrap, which isn't installed here: on Debian or Ubuntu `apt install bubblewrap`"
-            "; on macOS and Windows grade in a Linux container. `--no-sandbox` runs it unprotected, with your rights."
+            "Students' code is run with bubblewrap, which isn't installed here: on Debian or Ubuntu "
+            "`apt install bubblewrap`; on macOS and Windows grade in a Linux container. `--no-sandbox` runs it "
+            "unprotected, with your rights."
         )
     for own_user in (True, False) if os.geteuid() == 0 else (False,):
         found = Bubblewrap(path, own_user)
-        words = [sys.executable, "-c", "import helpers, ipykernel._version"]
+        words = [sys.executable, "-c", "import grading.border, ipykernel._version"]
         trial = subprocess.run(command(found, words, Limits(), a_user()), capture_output=True, text=True)
         if trial.returncode == 0:
             return found
@@ -96,16 +104,20 @@ def command(
     user: int,
     folder: Path | None = None,
     system_calls: int | None = None,
+    helpers: Path | None = None,
 ) -> list[str]:
     """The command line that runs `words` in the sandbox, in which `folder` can be read.
+
+    `helpers` is the folder of the package that is imported by that name in there.
 
     `system_calls` is the number of an open file with the filter for them (see system_calls.py).
 
     Linux limits the processes of a user, but not of root. So root's sandbox is entered as `user`; anyone else's is a
     user namespace, in which processes are counted apart.
     """
-    prefixes = dict.fromkeys(str(Path(each).resolve()) for each in (sys.base_prefix, sys.prefix))
-    readable = [*_SYSTEM, *prefixes, *(str(ROOT / each) for each in _COURSE), *([str(folder)] if folder else [])]
+    prefixes = dict.fromkeys(str(Path(prefix).resolve()) for prefix in (sys.base_prefix, sys.prefix))
+    readable = [*_SYSTEM, *prefixes, *(str(ROOT / path) for path in COURSE)]
+    readable += [str(each) for each in (folder, helpers) if each is not None]
     line = [bubblewrap.path, "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     if bubblewrap.own_user:
         line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -120,6 +132,8 @@ def command(
         for parent in reversed(Path(path).parents):
             line += ["--perms", "0755", "--dir", str(parent)]  # else it would be for root alone
         line += ["--ro-bind-try", path, path]
+    for installed in filter(Path.is_dir, dict.fromkeys(_INSTALLED)):
+        line += ["--tmpfs", str(installed), "--remount-ro", str(installed)]
     if system_calls is not None:
         line += ["--seccomp", str(system_calls)]
     # In /proc/sys and /dev the machine's own root, which root is in here without a user of its own, could write.
@@ -133,7 +147,7 @@ def command(
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "NBGRADER_EXECUTION": "autograde",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": python_path(helpers),
     }
     for name, value in environment.items():
         line += ["--setenv", name, value]
@@ -145,13 +159,21 @@ def command(
     return [*line, "--core=0", "--nofile=256", "--", *words]
 
 
+def python_path(helpers: Path | None) -> str:
+    """Where a candidate looks for modules: first for those in the folder `helpers`, then for the course's."""
+    return os.pathsep.join(str(each) for each in (helpers, ROOT) if each is not None)
+
+
 class UnprotectedProvisioner(LocalProvisioner):
     """Starts a kernel on sockets that are made here, in the connection file's folder, and are open when it starts.
 
     What it writes past Jupyter isn't shown in the terminal.
     """
 
+    parent: Any  # the SandboxKernelManager that has a kernel started
+
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Called by the kernel manager: what the kernel is to be started with."""
         kwargs = await super().pre_launch(**kwargs)
         self._open: list[int] = []
         self._folder = Path(self.parent.connection_file).parent
@@ -159,16 +181,17 @@ class UnprotectedProvisioner(LocalProvisioner):
         kwargs["cmd"] = [*kwargs["cmd"], ",".join(f"{port}={number}" for port, number in listeners.items())]
         kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
         kwargs["cwd"] = str(self._folder / "work")
-        kwargs["env"] = kwargs.get("env", dict(os.environ)) | {"PYTHONPATH": str(ROOT)}
+        kwargs["env"] = kwargs.get("env", dict(os.environ)) | {"PYTHONPATH": python_path(self.parent.helpers)}
         kwargs["pass_fds"] = self._open
         return kwargs
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Called by the kernel manager after `pre_launch`: the kernel has the sockets now, and here they are closed."""
         try:
             return await super().launch_kernel(cmd, **kwargs)
         finally:
-            for each in self._open:
-                os.close(each)
+            for descriptor in self._open:
+                os.close(descriptor)
 
     def _listener(self, path: str) -> int:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -182,6 +205,7 @@ class SandboxProvisioner(UnprotectedProvisioner):
     """Starts a kernel in the sandbox. The folder of its sockets can be seen in there, and not be written to."""
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Called by the kernel manager: what the sandbox, and the kernel in it, are to be started with."""
         kwargs = await super().pre_launch(**kwargs)
         bubblewrap, user = require_bubblewrap(), a_user()
         program = filter_program()
@@ -189,7 +213,9 @@ class SandboxProvisioner(UnprotectedProvisioner):
         if bubblewrap.own_user:
             for path in (self._folder, *self._folder.iterdir()):
                 os.chown(path, user, -1)
-        kwargs["cmd"] = command(bubblewrap, kwargs["cmd"], self.parent.limits, user, self._folder, system_calls)
+        kwargs["cmd"] = command(
+            bubblewrap, kwargs["cmd"], self.parent.limits, user, self._folder, system_calls, self.parent.helpers
+        )
         kwargs["cwd"] = str(self._folder)
         return kwargs
 
@@ -205,8 +231,8 @@ class SandboxProvisioner(UnprotectedProvisioner):
 def watched(process: psutil.Process, limits: Limits, received: Callable[[], int]) -> Iterator[list[str]]:
     """End a process with all that it started when it uses too much of anything; the list then says of what.
 
-    Limits on a process don't hold its children together, some memory isn't counted in any, and what it sends piles up
-    here. `received` tells how many bytes have been read of that.
+    Limits on a process don't hold its children together, some memory isn't counted in any of them, and what the process
+    sends piles up here. `received` tells how many bytes of that have been read.
     """
     reasons: list[str] = []
     over = threading.Event()
@@ -244,11 +270,11 @@ def watched(process: psutil.Process, limits: Limits, received: Callable[[], int]
 def kill(process: psutil.Process) -> None:
     """End a process and all that it started, and wait until they are gone; with bubblewrap, all in the sandbox ends."""
     everyone = family(process)
-    for each in reversed(everyone):
+    for member in reversed(everyone):
         with contextlib.suppress(psutil.Error):
-            each.kill()
-    # Not until somebody has taken note of their end: for an orphan that is the machine's first process, and may take it
-    # a second.
+            member.kill()
+    # A process is gone once another has taken note of its end: for an orphan that is the machine's first one, and may
+    # take a second.
     end = time.monotonic() + 10
     while any(map(_runs, everyone)) and time.monotonic() < end:
         time.sleep(0.01)
@@ -265,7 +291,7 @@ def family(process: psutil.Process) -> list[psutil.Process]:
     found, new = [], [process]
     while new:
         found += new
-        new = [child for each in new for child in _children(each)]
+        new = [child for parent in new for child in _children(parent)]
     return found
 
 
@@ -275,19 +301,19 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             return process.children()
     children = []
-    for each in lists:
+    for path in lists:
         with contextlib.suppress(OSError, psutil.Error):
-            children += [psutil.Process(int(number)) for number in each.read_text().split()]
+            children += [psutil.Process(int(number)) for number in path.read_text().split()]
     return children
 
 
 def _excess_of(processes: list[psutil.Process], limits: Limits) -> str | None:
     memory = threads = seconds = 0
-    for each in processes:
-        with contextlib.suppress(psutil.Error), each.oneshot():
-            memory += each.memory_info().rss
-            threads += each.num_threads()
-            seconds += sum(each.cpu_times()[:4])  # with those of children that have ended
+    for process in processes:
+        with contextlib.suppress(psutil.Error), process.oneshot():
+            memory += process.memory_info().rss
+            threads += process.num_threads()
+            seconds += sum(process.cpu_times()[:4])  # with those of children that have ended
     if threads > limits.processes:
         return f"it started more than {limits.processes} processes and threads"
     if memory > limits.memory and sum(map(_own_memory, processes)) > limits.memory:

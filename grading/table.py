@@ -1,21 +1,32 @@
 """The marks of a class as a table: a row a student, a column an exercise."""
 
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nbgrader.api import SubmittedAssignment
 
 from grading.course import Course
+from grading.handing_back import collected
+from grading.keeping_marks import NOT_RUN
 from grading.submissions import shown
+from grading.times import lateness
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The points of one exercise. `waits` if a person has yet to look at it."""
+    """The points of one exercise.
+
+    `waits` if a person has yet to look at it, `given` if one has given points before, `not_run` if it couldn't be
+    tested.
+    """
 
     points: float
     out_of: float
     waits: bool
     by_hand: bool
+    given: bool = False
+    not_run: bool = False
 
 
 def marks_of(course: Course, lab: str, students: list[str]) -> dict[str, dict[str, Mark]]:
@@ -24,10 +35,21 @@ def marks_of(course: Course, lab: str, students: list[str]) -> dict[str, dict[st
         return {student: marks_in(gradebook.find_submission(lab, student)) for student in students}
 
 
+def late_in(course: Course, lab: str) -> dict[str, str]:
+    """The students who were late, and for each how much, or that an LMS says so."""
+    found = {student: "its LMS says so" for student, came in collected(course, lab).items() if came.late}
+    with course.gradebook() as gradebook:
+        for submission in gradebook.assignment_submissions(lab):
+            if how_much := lateness(submission):
+                found[submission.student_id] = how_much
+    return dict(sorted(found.items()))
+
+
 def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:
     """The marks by exercise, in the lab's order: a seen and a hidden test of one exercise count together."""
     by_hand = {cell.name for notebook in submission.assignment.notebooks for cell in notebook.solution_cells}
     marks: dict[str, Mark] = {}
+    comments = {comment.name: comment for notebook in submission.notebooks for comment in notebook.comments}
     grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
     for cell in (cell for notebook in submission.assignment.notebooks for cell in notebook.grade_cells):
         grade = grades[cell.name]
@@ -38,6 +60,8 @@ def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:
             before.out_of + grade.max_score,
             before.waits or grade.needs_manual_grade,
             cell.name in by_hand,
+            before.given or grade.manual_score is not None,
+            exercise in comments and (comments[exercise].auto_comment or "").startswith(NOT_RUN),
         )
     return marks
 
@@ -47,7 +71,7 @@ def exercise_of(cell: str) -> str:
     return cell.removeprefix("test_").removesuffix("_hidden")
 
 
-def table_of_marks(marks: dict[str, dict[str, Mark] | None]) -> str:
+def table_of_marks(marks: Mapping[str, dict[str, Mark] | None]) -> str:
     """The class as text: for each student the marks by exercise, or None if there are none."""
     exercises = next(mark for mark in marks.values() if mark is not None)
     automatic = [name for name, mark in exercises.items() if not mark.by_hand]
@@ -60,7 +84,7 @@ def table_of_marks(marks: dict[str, dict[str, Mark] | None]) -> str:
     return _set(columns)
 
 
-def _column(heading: str, exercises: list[str], marks: dict[str, dict[str, Mark] | None]) -> list[str]:
+def _column(heading: str, exercises: list[str], marks: Mapping[str, dict[str, Mark] | None]) -> list[str]:
     out_of = next(sum(mark[name].out_of for name in exercises) for mark in marks.values() if mark is not None)
     cells = [_cell([mark[name] for name in exercises]) if mark is not None else "–" for mark in marks.values()]
     return [heading, f"of {out_of:g}", *cells]
@@ -69,8 +93,10 @@ def _column(heading: str, exercises: list[str], marks: dict[str, dict[str, Mark]
 def _cell(marks: list[Mark]) -> str:
     points = f"{sum(mark.points for mark in marks):g}"
     if not any(mark.waits for mark in marks):
-        return points
-    return f"{points} + ?" if len(marks) > 1 else "to mark" if points == "0" else f"{points} ?"
+        return "not run" if len(marks) == 1 and marks[0].not_run and points == "0" else points
+    if len(marks) > 1:
+        return f"{points} + ?"
+    return f"{points} ?" if marks[0].given or points != "0" else "to mark"
 
 
 def _set(columns: list[list[str]]) -> str:
@@ -80,11 +106,17 @@ def _set(columns: list[list[str]]) -> str:
     columns = [
         [""] * (height - len(heading)) + heading + column[1:] for heading, column in zip(headings, columns, strict=True)
     ]
-    widths = [max(map(len, column)) for column in columns]
-    first, *rest = widths
+    first, *rest = [max(map(_width, column)) for column in columns]
     lines = []
     for student, *cells in zip(*columns, strict=True):
-        line = student.ljust(first) + "".join(cell.rjust(width + 2) for cell, width in zip(cells, rest, strict=True))
+        line = student + " " * (first - _width(student))
+        line += "".join(cell.rjust(width + 2) for cell, width in zip(cells, rest, strict=True))
         lines.append(line.rstrip())
     lines.insert(height + 1, "─" * (first + sum(width + 2 for width in rest)))
     return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """How many columns a terminal takes for a text: two for each Chinese, Japanese or Korean character."""
+    marks = sum(unicodedata.combining(character) > 0 for character in text)
+    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text) - marks

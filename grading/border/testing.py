@@ -13,7 +13,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from torch import Tensor, nn
 
-from grading.border.examiner import CandidateGone, Examiner, clean
+from grading.border.errors import CandidateGone, clean
+from grading.border.examiner import Examiner
 from helpers.checks import report
 
 _HIDDEN = "### BEGIN HIDDEN TESTS"
@@ -31,7 +32,7 @@ class TestCells:
     def run(self, source: str, examiner: Examiner) -> list[NotebookNode]:
         """Run one cell with the student's things where it names them: its outputs.
 
-        What is on stderr is left out: it costs nothing, and the tests themselves write nothing there.
+        What goes to stderr is left out: the tests themselves write nothing there, and a warning costs no points.
         """
         names: dict[str, Any] = {"torch": torch, "math": math, "nn": nn, "Tensor": Tensor, "__name__": "__main__"}
         for definition in self._given:
@@ -46,7 +47,7 @@ class TestCells:
                 for name in sorted(_unbound(source, names)):
                     with contextlib.suppress(NameError):
                         names[name] = examiner.find(name)
-                value = _run(source, names)
+                value = _value_of_cell(source, names)
                 if isinstance(value, int | float) and not value >= 0:  # NaN isn't, either; nbgrader gives full marks
                     raise ValueError(f"the test's value, {value}, is no number of points")
         except (Exception, SystemExit) as raised:
@@ -56,21 +57,21 @@ class TestCells:
         outputs = []
         if written.getvalue():
             outputs.append(new_output("stream", name="stdout", text=clean(written.getvalue())))
-        outputs += [new_output("display_data", data=_clean_all(each)) for each in published]
+        outputs += [new_output("display_data", data=_clean_all(shown)) for shown in published]
         if error is not None:
-            outputs.append(_told(error))
+            outputs.append(_verdict(error))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             outputs.append(new_output("execute_result", data={"text/plain": repr(value)}))
         return outputs
 
     def not_run(self, reason: str) -> list[NotebookNode]:
         """The outputs of a test cell that could not be run."""
-        return [_told(CandidateGone(reason))]
+        return [_verdict(CandidateGone(reason))]
 
 
 @contextlib.contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Run a test with random numbers of its own, and leave PyTorch as it was: the next submission is graded here, too."""
+    """Run a test with random numbers of its own, and leave PyTorch as it was for the next submission."""
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     try:
         with torch.random.fork_rng(devices=()), torch.enable_grad():
@@ -82,22 +83,25 @@ def _as_it_was() -> Iterator[None]:
 
 
 def _clean_all(shown: dict[str, Any]) -> dict[str, Any]:
-    return {kind: clean(each) if isinstance(each, str) else each for kind, each in shown.items()}
+    return {kind: clean(data) if isinstance(data, str) else data for kind, data in shown.items()}
 
 
-def _told(error: BaseException) -> NotebookNode:
+def _verdict(error: BaseException) -> NotebookNode:
     """An error as an output: the verdict and its message, and no line of the test's code."""
     name, message = type(error).__name__, clean(str(error))
     line = f"{name}: {message}" if message else name
     return new_output("error", ename=name, evalue=message, traceback=[line])
 
 
-def _run(source: str, names: dict[str, Any]) -> Any:
+def _value_of_cell(source: str, names: dict[str, Any]) -> Any:
     """Run a cell: the value of its last line, if that is an expression."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "<test>", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "<test>", "eval"), names) if last is not None else None
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "<test>", "exec"), names)
+        return None
+    exec(compile(ast.Module(tree.body[:-1], []), "<test>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<test>", "eval"), names)
 
 
 def _unbound(source: str, names: dict[str, Any]) -> set[str]:
@@ -106,7 +110,7 @@ def _unbound(source: str, names: dict[str, Any]) -> set[str]:
     read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     bound |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    bound |= {each.arg for node in nodes if isinstance(node, ast.arguments) for each in [*node.args, *node.kwonlyargs]}
+    bound |= {arg.arg for node in nodes if isinstance(node, ast.arguments) for arg in [*node.args, *node.kwonlyargs]}
     bound |= {a.asname or a.name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for a in node.names}
     return read - bound - names.keys() - vars(builtins).keys()
 

@@ -1,7 +1,7 @@
 """What crosses the border, and how: a message is a line of JSON and the bytes of its tensors (safetensors).
 
-Nothing is unpickled or evaluated. Whoever reads doesn't trust who wrote: sizes and types are looked at before a byte is
-used, and what doesn't fit raises `BadMessage`.
+Nothing is unpickled or evaluated. A reader doesn't trust the writer: it looks at sizes and types before it uses a byte,
+and what doesn't fit raises `BadMessage`. What the messages say is in messages.py.
 
 A value is written as JSON where JSON has it (None, truth values, whole numbers, text); anything else as a list whose
 first item names the kind: `["tensor", 3]` is the message's third tensor, `["tuple", …]` a tuple, and so on.
@@ -56,15 +56,18 @@ def _type_name(text: str) -> str | None:
 
 
 class Writer:
-    """Turns values into JSON, and collects their tensors. `special` may write what has no kind here."""
+    """Turns values into JSON, and collects their tensors."""
 
-    def __init__(self, special: Callable[[Any, "Writer"], Any | None] = lambda value, writer: None):
+    def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.plain: list[int] = []  # places of the tensors that are values, not parts of something special
-        self._special = special
+
+    def special(self, value: Any) -> list | None:
+        """A value that a subclass writes in a way of its own; None for any other."""
+        return None
 
     def write(self, value: Any) -> Any:
-        special = self._special(value, self)
+        special = self.special(value)
         if special is not None:
             return special
         kind = type(value)
@@ -83,7 +86,7 @@ class Writer:
         if kind in (set, frozenset):
             return [kind.__name__, *map(self.write, value)]
         if isinstance(value, dict):
-            return ["dict", *([self.write(key), self.write(each)] for key, each in value.items())]
+            return ["dict", *([self.write(key), self.write(item)] for key, item in value.items())]
         if isinstance(value, torch.dtype) and str(value).removeprefix("torch.") in DTYPES:
             return ["dtype", str(value).removeprefix("torch.")]
         if isinstance(value, Tensor):
@@ -103,12 +106,19 @@ class Writer:
 
 
 class Reader:
-    """Turns JSON and tensors back into values. `special` may read what has no kind here."""
+    """Turns JSON and tensors back into values."""
 
-    def __init__(self, tensors: list[Tensor], special: Callable[[list, "Reader"], Any] | None = None):
+    def __init__(self, tensors: list[Tensor]):
         self.tensors = tensors
-        self._special = special
         self._nodes = 0
+
+    def special(self, value: list) -> Any:
+        """A value of a kind that a subclass reads.
+
+        Raises:
+            BadMessage: if it reads no such kind.
+        """
+        raise BadMessage("a value of no known kind")
 
     def read(self, value: Any, depth: int = 0) -> Any:
         self._nodes += 1
@@ -120,26 +130,22 @@ class Reader:
             raise BadMessage("a value of no known kind")
         kind, *parts = value
         if kind in ("tuple", "list"):
-            return (tuple if kind == "tuple" else list)(self.read(each, depth + 1) for each in parts)
+            return (tuple if kind == "tuple" else list)(self.read(part, depth + 1) for part in parts)
         if kind in ("set", "frozenset", "dict"):
             return self._hashed(kind, parts, depth)
         if kind == "tensor" and len(parts) == 1 and type(parts[0]) is int and 0 <= parts[0] < len(self.tensors):
             return self.tensors[parts[0]]
         simple = _SIMPLE.get(kind)
         try:
-            if simple is not None:
-                return simple(*parts)
-            if self._special is not None:
-                return self._special(value, self)
+            return simple(*parts) if simple is not None else self.special(value)
         except (ValueError, TypeError, KeyError, RuntimeError, OverflowError, AttributeError) as error:
             raise BadMessage(f"a value of kind {kind} that is none") from error
-        raise BadMessage("a value of no known kind")
 
     def _hashed(self, kind: str, parts: list, depth: int) -> Any:
         try:
             if kind == "dict":
-                return {self.read(key, depth + 1): self.read(each, depth + 1) for key, each in parts}
-            return {"set": set, "frozenset": frozenset}[kind](self.read(each, depth + 1) for each in parts)
+                return {self.read(key, depth + 1): self.read(item, depth + 1) for key, item in parts}
+            return {"set": set, "frozenset": frozenset}[kind](self.read(part, depth + 1) for part in parts)
         except (TypeError, ValueError) as error:
             raise BadMessage(f"a {kind} of what can't be in one") from error
 
@@ -189,12 +195,12 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         if _crosses(value):
             yield value
     elif type(value) in (tuple, list, set, frozenset):
-        for each in value:
-            yield from tensors_in(each)
+        for part in value:
+            yield from tensors_in(part)
     elif isinstance(value, dict):
-        for key, each in value.items():
+        for key, item in value.items():
             yield from tensors_in(key)
-            yield from tensors_in(each)
+            yield from tensors_in(item)
 
 
 def state_of(module: nn.Module) -> list[Tensor]:
@@ -214,10 +220,16 @@ class Channel:
         self._socket = connection
 
     def send(self, message: dict, tensors: list[Tensor], seconds: float | None = None) -> None:
-        """Raises: Closed, BadMessage (if the message is too large), TimeoutError (if the other side doesn't take it)."""
+        """Send one message.
+
+        Raises:
+            Closed: if the other side is gone.
+            BadMessage: if the message is too large.
+            TimeoutError: if the other side doesn't take it.
+        """
         # How the numbers lie in memory crosses as well: some right answers, and some wrong ones, depend on it.
-        orders = [sorted(range(each.dim()), key=each.stride, reverse=True) for each in tensors]
-        lying = [each.permute(order).contiguous() for each, order in zip(tensors, orders, strict=True)]
+        orders = [sorted(range(tensor.dim()), key=tensor.stride, reverse=True) for tensor in tensors]
+        lying = [tensor.permute(order).contiguous() for tensor, order in zip(tensors, orders, strict=True)]
         head = json.dumps(message | {"orders": orders}).encode()
         body = save({str(i): tensor for i, tensor in enumerate(lying)}) if tensors else b""
         _require_fit(len(head), len(body))
@@ -230,7 +242,13 @@ class Channel:
             raise Closed("the connection is closed") from error
 
     def receive(self, seconds: float | None = None) -> tuple[dict, list[Tensor]]:
-        """Raises: Closed, BadMessage, TimeoutError (if the whole message isn't there in time)."""
+        """Wait for one message.
+
+        Raises:
+            Closed: if the other side is gone.
+            BadMessage: if what came is no message.
+            TimeoutError: if the whole message isn't there in time.
+        """
         end = None if seconds is None else time.monotonic() + seconds
         head_size, body_size = struct.unpack("!II", self._exactly(8, end))
         _require_fit(head_size, body_size)
@@ -248,9 +266,6 @@ class Channel:
         if not isinstance(orders, list) or len(orders) != len(tensors):
             raise BadMessage("the message has the wrong form")
         return message, [_laid_out(tensors[str(i)], order) for i, order in enumerate(orders)]
-
-    def close(self) -> None:
-        self._socket.close()
 
     def _exactly(self, size: int, end: float | None) -> bytes:
         parts, missing = [], size
