@@ -5,18 +5,23 @@ the checks' tables and the docstrings of `helpers`. All of it is laid out in `_b
 `_build/html`, or FOLDER's. Neither is kept in git.
 """
 
-import pkgutil
+import inspect
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
 
+import nbformat
+from nbformat.v4 import new_output
 from sphinx.cmd.build import build_main
 
-import helpers
 from book.stored import NotebookUnfit, read, require_blank, require_run
+from helpers.widely_copied import fill_a_copy, fill_in_place, infinity_in_place
 
 BOOK = Path(__file__).resolve().parent
 ROOT = BOOK.parent
+VERSIONS = (fill_in_place, fill_a_copy, infinity_in_place)
 
 
 def main(built: Path = BOOK / "_build") -> None:
@@ -35,7 +40,7 @@ def main(built: Path = BOOK / "_build") -> None:
 
 
 def lay_out(root: Path, source: Path) -> None:
-    """Put everything that Sphinx reads into one folder. Files keep their times, so that only what changed is built anew.
+    """Put everything that Sphinx reads into one folder. Files keep their times: only what changed is built anew.
 
     Raises:
         NotebookUnfit: if a notebook was not run or is broken, or if a lab isn't blank.
@@ -54,19 +59,47 @@ def lay_out(root: Path, source: Path) -> None:
         copy = source / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
+    with (source / "course.md").open("a", encoding="utf-8") as page:
+        page.write("\n".join(["```{toctree}", ":maxdepth: 1", "", *in_order(notebooks, labs), "```", ""]))
+    _show_the_versions(source / "labs" / "lab01_masked_softmax" / "lab01_masked_softmax.ipynb")
     for path in labs:
-        title = read(path, path.name).cells[0].source.splitlines()[0]  # "# Lab 1 · Masked softmax"
-        _write(source / "mistakes" / f"{path.stem}.md", f"{title}\n\n```{{mistakes}} {path.stem}\n```\n")
-    for module in sorted(_modules()):
+        title = read(path, path.name).cells[0].source.splitlines()[0].removeprefix("# ")  # "Lab 1 · Masked softmax"
+        wide = "---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n"
+        text = f"{wide}# Mistakes in {title[0].lower()}{title[1:]}\n\n```{{mistakes}} {path.stem}\n```\n"
+        _write(source / "mistakes" / f"{path.stem}.md", text)
+    for module in modules_used(notebooks + labs):
         _write(
             source / "helpers" / f"{module}.rst",
             f"{module}\n{'=' * len(module)}\n\n.. automodule:: {module}\n   :members:\n",
         )
 
 
-def _modules() -> list[str]:
-    modules = [f"helpers.{module.name}" for module in pkgutil.iter_modules(helpers.__path__)]
-    return [module for module in modules if not module.endswith("_words")]
+def _show_the_versions(lab: Path) -> None:
+    """Lab 1 asks to run a cell and read three functions. The site runs nothing, so they are shown here."""
+    if not lab.exists():
+        return
+    notebook = read(lab, lab.name)
+    text = "\n".join(f"```python\n{inspect.getsource(version)}```\n" for version in VERSIONS)
+    cell = next(cell for cell in notebook.cells if cell.id == "versions")
+    cell.outputs = [new_output("display_data", {"text/markdown": text})]
+    times = lab.stat()
+    nbformat.write(notebook, lab)
+    os.utime(lab, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def in_order(notebooks: list[Path], labs: list[Path]) -> list[str]:
+    """The pages in the order in which the course is read: after a notebook comes the lab of its number."""
+    pages = []
+    for notebook in notebooks:
+        pages.append(f"notebooks/{notebook.stem}")
+        pages += [f"labs/{lab.stem}/{lab.stem}" for lab in labs if lab.stem.startswith(f"lab{notebook.stem[:2]}_")]
+    return pages
+
+
+def modules_used(notebooks: list[Path]) -> list[str]:
+    """The modules of `helpers` that readers meet, because a notebook or a lab imports them."""
+    text = "".join(path.read_text(encoding="utf-8") for path in notebooks)
+    return sorted(set(re.findall(r"(?:from|import) (helpers\.\w+)", text)))
 
 
 def _write(page: Path, text: str) -> None:

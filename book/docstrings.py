@@ -12,7 +12,7 @@ def to_restructured_text(app: Sphinx, what: str, name: str, obj: Any, options: A
         parts = re.split(r"(`+[^`]+`+)", line)
         # "\\ " is nothing: it lets a literal begin and end within a word, as in "0..`max_len`" and "`Finding`s".
         literals = [rf"\ ``{part.strip('`')}``\ " if "`" in part else part.replace("|", r"\|") for part in parts]
-        indent = re.match(r"\s*", line)[0]
+        indent = line[: len(line) - len(line.lstrip())]
         lines[index] = indent + "".join(literals).strip().removeprefix("\\ ").removesuffix("\\")
 
 

@@ -1,16 +1,19 @@
-"""The catalogue of mistakes, from the checks' own tables: the directives `mistakes` and `mistakes-by-lab`."""
+"""The catalogue of mistakes, from the checks' own tables: `mistakes`, `mistakes-by-lab` and `gallery`."""
 
-import importlib
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from book import pictures
+from book.wrong_lines import WRONG_LINES
+from helpers.checks.catalogue import exercises_of, find_exercise
 from helpers.checks.engine import Exercise, Misconception
 
 
@@ -20,7 +23,7 @@ class Mistakes(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return [self._exercise(exercise) for exercise in _exercises(self.arguments[0])]
+        return [self._exercise(exercise) for exercise in exercises_of(self.arguments[0])]
 
     def _exercise(self, exercise: Exercise) -> nodes.section:
         owner = f"{exercise.owner}." if exercise.owner else ""
@@ -34,15 +37,91 @@ class Mistakes(SphinxDirective):
         section = nodes.section(ids=[nodes.make_id(f"{exercise.name}-{misconception.id}")], classes=["mistake"])
         section += nodes.title("", "", *_rich(_capitalised(misconception.title)))
         section += nodes.paragraph("", "", *_rich(misconception.explanation))
-        picture = pictures.draw(exercise, misconception)
+        picture = _picture(exercise.name, misconception.id)
         if picture is not None:
-            page = Path(self.env.doc2path(self.env.docname))
-            file = page.parent / "pictures" / f"{exercise.name}-{misconception.id}.png"
-            file.parent.mkdir(exist_ok=True)
-            file.write_bytes(picture.png)
-            section += nodes.image(uri=f"pictures/{file.name}", alt=picture.alternative, width=f"{picture.width}px")
+            section += _image(self.env, exercise, misconception, picture)
             section += nodes.paragraph("", "", nodes.emphasis("", picture.caption), classes=["caption"])
+        section += _wrong_line(exercise, misconception)
         return section
+
+
+class Gallery(SphinxDirective):
+    """The mistakes that have a picture, of all labs, each with the line that went wrong; a lab can be picked."""
+
+    def run(self) -> list[nodes.Node]:
+        labs = [path.stem for path in sorted((Path(self.env.srcdir) / "labs").glob("lab*/lab*.ipynb"))]
+        cards = {lab: list(self._cards(lab)) for lab in labs}
+        shown = [lab for lab in labs if cards[lab]]
+        grid = nodes.container("", *(card for lab in shown for card in cards[lab]), classes=["gallery"])
+        return [nodes.raw("", _filter(shown), format="html"), grid]
+
+    def _cards(self, lab: str) -> Iterator[nodes.container]:
+        for exercise in exercises_of(lab):
+            for misconception in exercise.misconceptions:
+                picture = _picture(exercise.name, misconception.id)
+                if picture is not None and misconception.id in WRONG_LINES.get(exercise.name, {}):
+                    yield self._card(lab, exercise, misconception, picture)
+
+    def _card(
+        self, lab: str, exercise: Exercise, misconception: Misconception, picture: pictures.Picture
+    ) -> nodes.container:
+        card = nodes.container(classes=["mistake", _class(lab)])
+        card += _image(self.env, exercise, misconception, picture)
+        anchor = nodes.make_id(f"{exercise.name}-{misconception.id}")
+        link = nodes.reference("", "", internal=True, refuri=f"{lab}.html#{anchor}")
+        link += list(_rich(_capitalised(misconception.title)))
+        card += nodes.paragraph("", "", link, classes=["symptom"])
+        card += _wrong_line(exercise, misconception)
+        where = nodes.paragraph("", f"{_name(lab)}, ", classes=["where"])
+        where += nodes.literal("", exercise.name)
+        card += where
+        return card
+
+
+@cache
+def _picture(exercise: str, misconception: str) -> pictures.Picture | None:
+    """Drawn once for the gallery and the lab's page."""
+    known = find_exercise(exercise)
+    return pictures.draw(known, next(each for each in known.misconceptions if each.id == misconception))
+
+
+def _image(
+    env: BuildEnvironment, exercise: Exercise, misconception: Misconception, picture: pictures.Picture
+) -> nodes.image:
+    """The picture, in a file beside the pages of mistakes; read when the reader comes near it."""
+    file = Path(env.srcdir) / "mistakes" / "pictures" / f"{exercise.name}-{misconception.id}.png"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(picture.png)
+    width = f"{picture.width}px"
+    return nodes.image(uri=f"pictures/{file.name}", alt=picture.alternative, width=width, loading="lazy")
+
+
+def _wrong_line(exercise: Exercise, misconception: Misconception) -> list[nodes.Node]:
+    line = WRONG_LINES.get(exercise.name, {}).get(misconception.id)
+    return [] if line is None else [nodes.paragraph("", "", nodes.literal("", line), classes=["wrong-line"])]
+
+
+def _filter(labs: list[str]) -> str:
+    """Radio buttons with which the style shows one lab's cards, or all."""
+    choices = [("all", "All labs"), *((_class(lab), _name(lab)) for lab in labs)]
+    buttons = "".join(
+        f'<label><input type="radio" name="lab" value="{value}"{" checked" if value == "all" else ""}> {name}</label>'
+        for value, name in choices
+    )
+    hide = "".join(
+        f'article:has(input[name="lab"][value="{value}"]:checked) .gallery > :not(.{value}) {{ display: none; }}'
+        for value, _ in choices[1:]
+    )
+    return f'<style>{hide}</style><fieldset class="by-lab"><legend>Show the mistakes of</legend>{buttons}</fieldset>'
+
+
+def _class(lab: str) -> str:
+    return lab[:5]
+
+
+def _name(lab: str) -> str:
+    """ "Lab 1" for lab01_masked_softmax."""
+    return f"Lab {int(lab[3:5])}"
 
 
 class MistakesByLab(SphinxDirective):
@@ -57,16 +136,12 @@ class MistakesByLab(SphinxDirective):
         title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
         lab = nodes.paragraph("", "", nodes.reference("", title, internal=True, refuri=page))
         exercises = nodes.bullet_list()
-        for exercise in _exercises(path.stem):
+        for exercise in exercises_of(path.stem):
             link = nodes.reference("", "", internal=True, refuri=f"{page}#{nodes.make_id(exercise.name)}")
             link += nodes.literal("", exercise.name)
             count = nodes.Text(f": {len(exercise.misconceptions)} mistakes")
             exercises += nodes.list_item("", nodes.paragraph("", "", link, count))
         return nodes.list_item("", lab, exercises)
-
-
-def _exercises(lab: str) -> tuple[Exercise, ...]:
-    return importlib.import_module(f"helpers.checks.{lab}").EXERCISES
 
 
 def _capitalised(title: str) -> str:
@@ -89,4 +164,5 @@ def _rich(text: str) -> Iterator[nodes.Node]:
 def setup(app: Sphinx) -> dict:
     app.add_directive("mistakes", Mistakes)
     app.add_directive("mistakes-by-lab", MistakesByLab)
+    app.add_directive("gallery", Gallery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

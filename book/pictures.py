@@ -4,6 +4,7 @@ An exercise whose result is a matrix of weights, a mask or links, or that draws 
 drawn on the first of them on which it shows; if it shows on none (a gradient, a type, an error), it has no picture.
 """
 
+import copy
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from torch import Tensor
 from helpers.attention import causal_mask, length_mask, masked_softmax, scaled_dot_product_attention
 from helpers.checks import figures
 from helpers.checks.engine import Exercise, Misconception
-from helpers.checks.lab07_alignment_heatmaps import Sketch
+from helpers.checks.lab07_alignment_heatmaps.plot_attention_mistakes import Sketch
+from helpers.language_model import cached_attention, next_token_targets
+from helpers.long_contexts import attend_in_blocks, grouped_query_attention, online_step, sliding_window_mask
 from helpers.metrics import hard_alignment
 from helpers.plotting import HEATMAP, KEY, QUERY, outline_links, plot_attention, plot_attention_grid, subplots
 from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
@@ -47,8 +50,9 @@ class Input:
 def draw(exercise: Exercise, misconception: Misconception) -> Picture | None:
     """Draw a mistake beside what is right, if it can be seen on one of the exercise's inputs."""
     kind = _KINDS.get(exercise.name)
-    inputs = kind.inputs if kind else ()
-    for given in sorted(inputs, key=lambda given: misconception.id not in given.best_for):
+    if kind is None:
+        return None
+    for given in sorted(kind.inputs, key=lambda given: misconception.id not in given.best_for):
         right = kind.look(kind.right, given)
         for wrong in misconception.wrong:
             try:
@@ -75,7 +79,7 @@ class _Kind:
 
 def _png(figure: Figure) -> tuple[bytes, int]:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    figure.savefig(buffer, format="png", dpi=160)
     return buffer.getvalue(), round(80 * figure.get_size_inches()[0])
 
 
@@ -86,8 +90,7 @@ def _matrices(part: Callable[[Any], Tensor] = lambda result: result) -> Callable
     """Look at what comes back as a stack of matrices, one for each sentence."""
 
     def look(answer: Callable, given: Input) -> Tensor:
-        args = (arg.clone() if isinstance(arg, Tensor) else arg for arg in given.args)
-        matrices = part(answer(*args)).detach().float()
+        matrices = part(answer(*copy.deepcopy(given.args))).detach().float()  # which it may write into
         return matrices.reshape(len(given.rows), len(given.rows[0]), len(given.columns[0]))
 
     return look
@@ -99,7 +102,10 @@ def _far_apart(seen: Tensor, right: Tensor) -> bool:
 
 
 def _draw_matrices(seen: Tensor, right: Tensor, given: Input) -> tuple[Figure, str]:
-    panels, titles, rows, columns = [], [], [], []
+    panels: list[Tensor] = []
+    titles: list[str] = []
+    rows: list[Sequence[str]] = []
+    columns: list[Sequence[str]] = []
     for number, pair in enumerate(zip(seen, right, strict=True)):
         which = f", sentence {number + 1}" if len(seen) > 1 else ""
         panels += pair
@@ -131,14 +137,12 @@ def _pad(vectors: Tensor, padding: Tensor) -> Tensor:
 _QUERIES = torch.stack([QUERIES, _pad(QUERIES, _PAD_QUERY)])
 _KEYS = torch.stack([KEYS, _pad(KEYS, _PAD_KEY)])
 _VALUES = torch.stack([VALUES, _pad(VALUES, _PAD_VALUE)])
-_SCORES = _QUERIES @ _KEYS.mT / 2
 
 
 def _score_inputs(make: Callable[[Tensor, Tensor, Tensor], tuple]) -> list[Input]:
     """The running example in five forms; `make` has queries, keys and values, and gives the first arguments."""
-    sentence, pair = (each[:1] for each in (_QUERIES, _KEYS, _VALUES)), (_QUERIES[1:, :2], _KEYS[1:], _VALUES[1:])
-    sentence, both = make(*sentence), make(_QUERIES, _KEYS, _VALUES)
-    pair = make(*pair)
+    sentence, both = make(_QUERIES[:1], _KEYS[:1], _VALUES[:1]), make(_QUERIES, _KEYS, _VALUES)
+    pair = make(_QUERIES[1:, :2], _KEYS[1:], _VALUES[1:])
     two, each, none = torch.tensor([2]), torch.tensor([[1, 2, 3, 4]]), torch.tensor([0])
     return [
         Input("Two words and two steps of padding.", (*pair, two), [_PAIR], [_PADDED]),
@@ -221,7 +225,9 @@ _LINK_INPUTS = [
 
 
 def _drawn(answer: Sketch, given: Input) -> figures.Picture:
-    return answer.drawing(given.args[0], list(given.columns[0]), list(given.rows[0]), True).picture
+    picture = answer.drawing(given.args[0], list(given.columns[0]), list(given.rows[0]), True).picture
+    assert picture is not None  # it was given an Axes
+    return picture
 
 
 def _drawn_otherwise(seen: figures.Picture, right: figures.Picture) -> bool:
@@ -243,7 +249,7 @@ def _draw_drawings(seen: figures.Picture, right: figures.Picture, given: Input) 
 def _redraw(ax: Axes, picture: figures.Picture) -> None:
     for heatmap in picture.heatmaps:
         low, high = heatmap.scale
-        image = ax.imshow(heatmap.values, cmap=HEATMAP, vmin=low, vmax=high)
+        image = ax.imshow(heatmap.values.numpy(), cmap=HEATMAP, vmin=low, vmax=high)
         ax.figure.colorbar(image, ax=ax, shrink=0.8)
     ax.set(xlim=picture.x.limits, ylim=picture.y.limits)
     ax.set_xticks(
@@ -284,6 +290,36 @@ def _second(pair: tuple) -> Tensor:
     return weights
 
 
+def _first(pair: tuple) -> Tensor:
+    output, _ = pair
+    return output
+
+
+# With these values, what comes out is what they were weighed with.
+_HEADS = tuple(vectors[None, None] for vectors in (QUERIES, KEYS, torch.eye(4)))  # each (1, 1, 4, 4)
+
+
+def _from(place: int) -> tuple[Tensor, ...]:
+    """Queries, keys and values of the words from that place on."""
+    return tuple(vectors[:, :, place:] for vectors in _HEADS)
+
+
+def _up_to(place: int) -> tuple[Tensor, ...]:
+    """A cache of the words before that place."""
+    return tuple(vectors[:, :, :place] for vectors in _HEADS[1:])
+
+
+def _third(triple: tuple) -> Tensor:
+    return triple[2]
+
+
+# Lab 10's: values that are columns of their own, so that an output shows the weights.
+_FOUR_HEADS = torch.tensor([[2.0, 0, 1, 0], [0, 2, 0, 1], [2, 0, 0, 2], [0, 1, 2, 0]]).reshape(1, 4, 1, 4)
+_TWO_GROUPS = torch.tensor([[2.0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 2]]).reshape(1, 2, 2, 4)
+_WORD_SCORES = QUERIES[None] @ KEYS.T / 2
+_FIRST_BLOCK = online_step(None, _WORD_SCORES[:, :, :2], torch.eye(4)[None, :2])
+_EARLY = torch.tensor([True, True, False, False]).reshape(1, 4, 1)
+
 _STEPS = [f"step {number}" for number in range(4)]
 _KINDS = {
     "length_mask": _of_matrices(
@@ -318,4 +354,69 @@ _KINDS = {
         _ablated,
     ),
     "causal_mask": _of_matrices([Input("A length of 4; 1 is True.", (4,), [TOKENS], [TOKENS])], causal_mask),
+    "next_token_targets": _of_matrices(
+        [
+            Input(
+                "Which targets count, of “red car” and of “stops”; 1 is True.",
+                (torch.tensor([[1, 4, 5, 2], [1, 6, 2, 0]]), 0),
+                [("red car", "stops")],
+                [("place 0", "place 1", "place 2")],
+            )
+        ],
+        next_token_targets,
+        lambda result: result[2],
+    ),
+    "cached_attention": _of_matrices(
+        [
+            Input("Two words are cached, two are new: their weights.", (*_from(2), _up_to(2)), [TOKENS[2:]], [TOKENS]),
+            Input("Three words are cached, one is new: its weights.", (*_from(3), _up_to(3)), [TOKENS[3:]], [TOKENS]),
+            Input("Four new words, and no cache: their weights.", _from(0), [TOKENS], [TOKENS]),
+        ],
+        cached_attention,
+        _first,
+    ),
+    "grouped_query_attention": _of_matrices(
+        [
+            Input(
+                "Four heads, two groups with two keys each; a row is a head, and says what it weighs.",
+                (_FOUR_HEADS, _TWO_GROUPS, torch.eye(4).reshape(1, 2, 2, 4)),
+                [[f"head {head}" for head in range(4)]],
+                [[f"group {group}, key {key}" for group in range(2) for key in range(2)]],
+            )
+        ],
+        grouped_query_attention,
+    ),
+    "online_step": _of_matrices(
+        [
+            Input(
+                "Four words, the last two as a second block; a row says what a query weighs.",
+                (_FIRST_BLOCK, _WORD_SCORES[:, :, 2:], torch.eye(4)[None, 2:]),
+                [TOKENS],
+                [TOKENS],
+            ),
+            Input(
+                "Four words, the last two as a second block, in which the first two queries may see nothing.",
+                (_FIRST_BLOCK, _WORD_SCORES[:, :, 2:].masked_fill(_EARLY, -torch.inf), torch.eye(4)[None, 2:]),
+                [TOKENS],
+                [TOKENS],
+            ),
+        ],
+        online_step,
+        _third,
+    ),
+    "attend_in_blocks": _of_matrices(
+        [
+            Input(
+                f"Four words in blocks of {size}; a row says what a query weighs.",
+                (QUERIES[None], KEYS[None], torch.eye(4)[None], size, online_step),
+                [TOKENS],
+                [TOKENS],
+            )
+            for size in (3, 2)
+        ],
+        attend_in_blocks,
+    ),
+    "sliding_window_mask": _of_matrices(
+        [Input("A length of 4 and a window of 2; 1 is True.", (4, 2), [TOKENS], [TOKENS])], sliding_window_mask
+    ),
 }
