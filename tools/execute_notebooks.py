@@ -1,5 +1,6 @@
-"""Run notebooks from top to bottom and keep their outputs: python tools/execute_notebooks.py NOTEBOOK..."""
+"""Run notebooks from top to bottom and keep their outputs: python -m tools.execute_notebooks NOTEBOOK..."""
 
+import base64
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.output_widget import OutputWidget
 
+from tools.palettes import with_palette
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOT_KEPT = "no-stored-output"  # the tag of cells that print sentences which aren't the course's
 
 
 class QuietOutputWidget(OutputWidget):
@@ -27,6 +31,14 @@ def is_blank(output: nbformat.NotebookNode) -> bool:
     return output.output_type == "stream" and not output.text.strip()
 
 
+def lighten(cell: nbformat.NotebookNode) -> None:
+    """Store a cell's pictures with palettes: a notebook of megabytes is slow to open and to review."""
+    for output in cell.outputs:
+        if "image/png" in output.get("data", {}):
+            png = base64.b64decode(output.data["image/png"])
+            output.data["image/png"] = base64.b64encode(with_palette(png)).decode()
+
+
 for path in map(Path, sys.argv[1:]):
     print(path, flush=True)
     notebook = nbformat.read(path, as_version=4)
@@ -41,5 +53,8 @@ for path in map(Path, sys.argv[1:]):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", {}) and not is_blank(each)]
+            lighten(cell)
+        if NOT_KEPT in cell.metadata.get("tags", []):
+            cell.outputs = []
     notebook.metadata.language_info = {"name": "python"}
     nbformat.write(notebook, path)

@@ -1,7 +1,8 @@
 """Make the course's environment, and say how far it is: python tools/install.py ENVIRONMENT [EXTRA...].
 
 ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or of an active conda environment; --grading
-adds what only instructors need, --book what the site needs, --dev what the tests need. `make` runs this before
+adds what only instructors need, --book what the site needs, --dev what the tests need. The versions are those of
+constraints.txt, except in a conda environment: there environment.yml has chosen them. `make` runs this before
 everything else, so it uses nothing but Python's standard library. When there is nothing to do it does nothing; stopped
 half-way, it goes on from there.
 """
@@ -29,20 +30,25 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "constraints.txt"
+FOR_READERS = ["notebooks", "jupyterlab"]  # the extras that everyone gets
+WINDOWS = sys.platform == "win32"
 
 
 def main(environment: Path, extras: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {"folder": str(ROOT), "dependencies": project["dependencies"]}
+    pinned = CONSTRAINTS.read_text(encoding="utf-8")
+    extras = [*FOR_READERS, *extras]
+    wanted = {"folder": str(ROOT), "dependencies": project["dependencies"], "constraints": pinned}
     wanted |= {extra: project["optional-dependencies"][extra] for extra in extras}
-    python, record = environment / "bin" / "python", environment / "installed.json"
-    installed = json.loads(record.read_text()) if python.exists() and record.exists() else {}
+    python, record = program(environment), environment / "installed.json"
+    installed = json.loads(record.read_text(encoding="utf-8")) if python.exists() and record.exists() else {}
     if installed | wanted == installed:
         return
 
     started = time.monotonic()
-    torch = next(dependency for dependency in project["dependencies"] if dependency.startswith("torch=="))
-    course = f".[{','.join(extras)}]" if extras else "."
+    torch = next(line for line in pinned.splitlines() if line.startswith("torch=="))
+    course = f".[{','.join(extras)}]"
     if (environment / "conda-meta").is_dir():
         pip_install("[1/1] The course and what it needs", python, "--editable", course)
     else:
@@ -52,10 +58,22 @@ def main(environment: Path, extras: list[str]) -> None:
             installed = {}
         warn_of_cuda_build(python, torch)
         pip_install(f"[2/3] PyTorch {torch.removeprefix('torch==')}", python, torch)
-        pip_install("[3/3] JupyterLab, nbgrader and the rest", python, "--editable", course)
+        pip_install(
+            "[3/3] JupyterLab, nbgrader and the rest", python, "--constraint", str(CONSTRAINTS), "--editable", course
+        )
     # What other extras brought is still there: who goes back to them needs neither pip nor the internet.
-    record.write_text(json.dumps(installed | wanted, indent=1))
+    record.write_text(json.dumps(installed | wanted, indent=1), encoding="utf-8")
     print(f"The environment is ready, after {time.monotonic() - started:.0f} s.", flush=True)
+
+
+def program(environment: Path) -> Path:
+    """The environment's Python."""
+    return environment / ("Scripts/python.exe" if WINDOWS else "bin/python")
+
+
+def site_packages(environment: Path) -> list[Path]:
+    """The folder of what is installed; none before there is an environment."""
+    return list(environment.glob("Lib/site-packages" if WINDOWS else "lib/python*/site-packages"))
 
 
 def has_pip(python: Path) -> bool:
@@ -80,7 +98,7 @@ def warn_of_cuda_build(python: Path, torch: str) -> None:
     """Say so before gigabytes for an NVIDIA GPU are fetched to a machine that has none."""
     if sys.platform != "linux" or platform.machine() != "x86_64" or shutil.which("nvidia-smi"):
         return
-    if list(python.parent.parent.glob("lib/python*/site-packages/torch-*.dist-info")):
+    if any(list(folder.glob("torch-*.dist-info")) for folder in site_packages(python.parent.parent)):
         return
     # By default pip finds the CUDA build only. Where it finds the CPU build too, called 2.13.0+cpu, it takes that.
     version = torch.removeprefix("torch==")
@@ -145,7 +163,7 @@ def progress(log: Path, downloads: Path, environment: Path, packages_before: int
 
 
 def count_packages(environment: Path) -> int:
-    return len(list(environment.glob("lib/python*/site-packages/*.dist-info")))
+    return sum(len(list(folder.glob("*.dist-info"))) for folder in site_packages(environment))
 
 
 def show(line: str) -> None:
