@@ -1,12 +1,13 @@
 """Which attention aligns? The alignment error rate (AER) of four kinds of attention on held-out phrasebook sentences.
 
-All models have embeddings and states of 64 and are trained on the same sentences with the same budget. `word` is the one
-of `helpers/alignment.py`; `luong`, `bahdanau` and `position` are those of `helpers/seq2seq.py`. The weights are read off
-while the model is made to write the reference, and compared with the gold alignment; exact match is that of its own greedy
-translations. Everything is measured on the last 1,000 test sentences, which had no part in choosing anything.
+All models have embeddings and states of 64 and are trained on the same sentences with the same budget. `word` is the
+one of `helpers/alignment.py`; `luong`, `bahdanau` and `position` are those of `helpers/seq2seq.py`. The weights are
+read off while the model is made to write the reference, and compared with the gold alignment; exact match is that of
+its own greedy translations. Everything is measured on the last 1,000 test sentences, which had no part in choosing
+anything.
 
-Run it with `python benchmarks/alignment.py`: it takes some twenty minutes. `--seeds`, `--kinds` and `--languages` make it
-shorter, and with `--steps-divided-by 50` it only shows that everything runs.
+Run it with `python benchmarks/alignment.py`: it takes some twenty minutes. `--seeds`, `--kinds` and `--languages` make
+it shorter, and with `--steps-divided-by 50` it only shows that everything runs.
 """
 
 import argparse
@@ -80,8 +81,9 @@ def main() -> None:
             best = min(best, (max(rates), kind, max(seconds)))
         reached = best[0] <= MAX_AER and best[2] <= MAX_SECONDS
         print(
-            f"{language}: with its worst seed {best[1]} has an AER of {best[0]:.3f} (aim: at most {MAX_AER:.2f}), trained in "
-            f"at most {best[2]:.0f} s (aim: at most {MAX_SECONDS}): {'reached' if reached else 'NOT REACHED'}"
+            f"{language}: with its worst seed {best[1]} has an AER of {best[0]:.3f} (aim: at most {MAX_AER:.2f}), "
+            f"trained in at most {best[2]:.0f} s (aim: at most {MAX_SECONDS}): "
+            f"{'reached' if reached else 'NOT REACHED'}"
         )
 
 

@@ -41,7 +41,7 @@ def main() -> None:
     checks = seconds_to_import("torch", "helpers.checks")
     print(f"import torch           {torch_alone:6.3f} s")
     print(f"import helpers.checks  {checks:6.3f} s more ({checks / torch_alone:.1%} of torch's)")
-    from helpers.checks.engine import all_exercises
+    from helpers.checks.catalogue import all_exercises
 
     for exercise in all_exercises().values():
         wrong = {m.id: seconds_to_check(exercise, each) for m in exercise.misconceptions for each in m.wrong}

@@ -1,10 +1,10 @@
 """How fast a class is graded: next to stock nbgrader, what the one writer needs, and what that makes of 10,000.
 
 Run it with `python -m benchmarks.grading [--students N] [--lab LAB]`. The class is half right answers, half ones with
-a small mistake, all different. It is graded twice on the same two cores: one half by stock nbgrader's `autograde`, which
-runs students' code and tests in one kernel without a sandbox; the whole by `python -m grading autograde` with its sandbox;
-the other half by stock nbgrader. Seconds depend on the machine, the ratio hardly does where the two cores are free. Core
-seconds, the processor time of all processes, hardly depend on what else runs.
+a small mistake, all different. It is graded twice on the same two cores: one half by stock nbgrader's `autograde`,
+which runs students' code and tests in one kernel without a sandbox; the whole by `python -m grading autograde` with its
+sandbox; the other half by stock nbgrader. Seconds depend on the machine, the ratio hardly does where the two cores are
+free. Core seconds, the processor time of all processes, hardly depend on what else runs.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import nbformat
 import psutil
 
 from grading.sample_class import fill_in
-from tests.checks.mutants import Lab, mutants_of
+from tools.mutants import Lab, mutants_of
 
 ROOT = Path(__file__).parents[1]
 LABS = ("lab01_masked_softmax", "lab05_seq2seq_attention")
@@ -110,8 +110,8 @@ def measure(lab: str, students: int) -> None:
         of_ours = grade(whole, range(students))
         of_stock += grade(stock, range(half, students))
         print(
-            f"{lab}: {students} submissions in {of_ours.seconds:.0f} s with the sandbox on, {of_stock.seconds:.0f} s by stock "
-            f"nbgrader: {of_stock.seconds / of_ours.seconds:.2f} times the throughput"
+            f"{lab}: {students} submissions in {of_ours.seconds:.0f} s with the sandbox on, {of_stock.seconds:.0f} s "
+            f"by stock nbgrader: {of_stock.seconds / of_ours.seconds:.2f} times the throughput"
         )
         each, each_of_stock = of_ours.core_seconds / students, of_stock.core_seconds / students
         print(

@@ -23,7 +23,9 @@ MOST = 700  # MB
 
 
 class Measured(ExecuteApart):
-    """Notes the most memory that it sees: shares of what several processes have in common (PSS), and all that each has (RSS)."""
+    """Notes the most memory that it sees: the processes' shares of what they have in common (PSS), and all that each of
+    them has (RSS).
+    """
 
     pss = rss = 0
 

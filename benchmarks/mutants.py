@@ -1,14 +1,14 @@
 """How many small mistakes in the labs' solutions the labs' own tests notice.
 
 Run it with `python -m benchmarks.mutants [LAB …]`; without a lab, all are tried, which takes some minutes. What is not
-noticed is listed; `tests/checks/equivalent_mutants.py` says of each why it is no mistake.
+noticed is listed; `tools/equivalent_mutants.py` says of each why it is no mistake.
 """
 
 import sys
 
-from tests.checks.equivalent_mutants import EQUIVALENT
-from tests.checks.hidden import SOLUTIONS
-from tests.checks.mutants import Lab, mutants_of
+from tools.equivalent_mutants import EQUIVALENT
+from tools.hidden_tests import SOLUTIONS
+from tools.mutants import Lab, mutants_of
 
 
 def main() -> None:

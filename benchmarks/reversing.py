@@ -1,11 +1,11 @@
 """Reversing 10-letter strings: a common setup against the course's, with attention and without.
 
-The common setup is that of a university lab: embedding 64, hidden size 100, batches of 64, Adam at a constant 1e-3, 5,000
-steps. The course's takes other sizes, a learning rate that rises and falls once, and clipped gradients. Every step
-trains on a fresh random batch; all models are measured on the same 2,000 held-out strings, with one thread.
+The common setup is that of a university lab: embedding 64, hidden size 100, batches of 64, Adam at a constant 1e-3,
+5,000 steps. The course's takes other sizes, a learning rate that rises and falls once, and clipped gradients. Every
+step trains on a fresh random batch; all models are measured on the same 2,000 held-out strings, with one thread.
 
-Run it with `python benchmarks/reversing.py`: it takes about five minutes. Seconds depend on the machine; the ratios hardly
-do. With `--steps-divided-by 50` it only shows that everything runs.
+Run it with `python benchmarks/reversing.py`: it takes about five minutes. Seconds depend on the machine; the ratios
+hardly do. With `--steps-divided-by 50` it only shows that everything runs.
 """
 
 import argparse

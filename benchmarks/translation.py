@@ -2,8 +2,8 @@
 
 Held-out sentences are new sentences; new combinations are sentences in which an adjective meets its noun, or a verb its
 object, for the first time. Neither set shares a sentence with training. Sizes, steps and learning rates were chosen on
-another draw of the phrasebook. Every model is trained once, with one thread: on a quiet machine the processor time is the
-time that one waits.
+another draw of the phrasebook. Every model is trained once, with one thread: on a quiet machine the processor time is
+the time that one waits.
 
 Run it with `python benchmarks/translation.py`: it takes about five minutes. Seconds depend on the machine. With
 `--steps-divided-by 50` it only shows that everything runs. `--tatoeba fra=fra.txt` (or `cmn=cmn.txt`) trains on real
