@@ -17,6 +17,21 @@ ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 PHONE = {"width": 390, "height": 844}
 LAB = "labs/lab04_seq2seq/lab04_seq2seq.html"
+# Axe takes seconds for a page, and many minutes for all. What it finds is in what makes a page: one of each kind will
+# do, and of the notebooks those that have every component.
+KINDS = {
+    "index.html",
+    "course.html",
+    "search.html",
+    "truth.html",
+    "glossary.html",
+    "mistakes/index.html",
+    "mistakes/lab07_alignment_heatmaps.html",
+    "notebooks/00_start_here.html",
+    "notebooks/07_alignment_heatmaps.html",
+    LAB,
+    "helpers/helpers.attention.html",
+}
 DESKTOP = {"width": 1280, "height": 800}
 
 
@@ -62,6 +77,7 @@ def address(site):
 class Visit:
     """What was found on the pages: page → findings."""
 
+    page: str = ""  # where it is now
     failed: dict[str, list] = field(default_factory=lambda: defaultdict(list))
     outside: dict[str, list] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list] = field(default_factory=lambda: defaultdict(list))
@@ -77,13 +93,10 @@ def open_page(chromium, address):
     """Open a page of the site in a new context; requests to other hosts are cut off."""
     contexts = []
 
-    def open_page(name, visit=None, **options):
+    def open_page(name, **options):
         context = chromium.new_context(viewport=DESKTOP, color_scheme="light", **options)
         contexts.append(context)
-        context.route(lambda url: urlsplit(url).netloc != urlsplit(address).netloc, lambda route: route.abort())
-        page = context.new_page()
-        if visit is not None:
-            _listen(page, name, visit, address)
+        page = _cut_off(context, address)
         page.goto(address + name, wait_until="load")
         page.wait_for_load_state("networkidle")
         return page
@@ -93,33 +106,45 @@ def open_page(chromium, address):
         context.close()
 
 
-def _listen(page, name, visit, address):
+def _cut_off(context, address):
+    """A page that reaches no other host."""
+    context.route(lambda url: urlsplit(url).netloc != urlsplit(address).netloc, lambda route: route.abort())
+    return context.new_page()
+
+
+def _listen(page, visit, address):
     def note_request(request):
         if request.url.startswith("http") and not request.url.startswith(address):
-            visit.outside[name].append(request.url)
+            visit.outside[visit.page].append(request.url)
 
     def note_response(response):
         if response.status >= 400:
-            visit.failed[name].append(f"{response.status} {response.url}")
+            visit.failed[visit.page].append(f"{response.status} {response.url}")
+
+    def note_message(message):
+        if message.type in ("error", "warning"):
+            visit.errors[visit.page].append(message.text)
 
     page.on("request", note_request)
     page.on("response", note_response)
-    page.on("requestfailed", lambda request: visit.failed[name].append(f"{request.failure} {request.url}"))
-    page.on("pageerror", lambda error: visit.errors[name].append(str(error)))
-    page.on(
-        "console",
-        lambda message: visit.errors[name].append(message.text) if message.type in ("error", "warning") else None,
-    )
+    page.on("requestfailed", lambda request: visit.failed[visit.page].append(f"{request.failure} {request.url}"))
+    page.on("pageerror", lambda error: visit.errors[visit.page].append(str(error)))
+    page.on("console", note_message)
 
 
 @pytest.fixture(scope="module")
-def visit(site, address, open_page):
+def visit(site, address, chromium):
     """Every page, in the light and the dark theme and on a phone. Each leaves a picture of what is seen first."""
     SCREENSHOTS.mkdir(exist_ok=True)
     found = Visit()
+    context = chromium.new_context()
+    page = _cut_off(context, address)
+    _listen(page, found, address)
     for path in sorted(set(site.rglob("*.html")) - set(site.glob("_static/**/*"))):
-        name = path.relative_to(site).as_posix()
-        page = open_page(name, found)
+        name = found.page = path.relative_to(site).as_posix()
+        page.set_viewport_size(DESKTOP)
+        page.emulate_media(color_scheme="light")
+        page.goto(address + name, wait_until="load")
         picture = SCREENSHOTS / name.replace("/", ".").removesuffix(".html")
         found.links[name] = [
             (urldefrag(link)[0].removeprefix(address), urldefrag(link)[1])
@@ -135,17 +160,18 @@ def visit(site, address, open_page):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function(f"document.documentElement.dataset.theme == '{theme}'")
             page.screenshot(path=f"{picture}.{theme}.png", animations="disabled")
-            found.inaccessible[name] += _inaccessible(page, name, theme)
+            if name in KINDS:
+                found.inaccessible[name] += _inaccessible(page, name, theme)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(PHONE)
         page.screenshot(path=f"{picture}.phone.png", animations="disabled")
         found.too_wide[name] = page.evaluate(TOO_WIDE)
-        page.context.close()
+    context.close()
     return found
 
 
 def _inaccessible(page, name, theme):
-    """What axe finds. Contrast takes it half a minute where there is much code; all code has one style: one lab's will do."""
+    """What axe finds. Contrast takes it half a minute where there is much code: all has one style: a lab will do."""
     runs = [({} if name == LAB else {"exclude": [["pre"]]}, {"runOnly": ["color-contrast"]})]  # (where, what)
     if theme == "light":  # nothing but the contrast depends on the theme
         runs.append(({}, {"rules": {"color-contrast": {"enabled": False}}}))

@@ -3,7 +3,7 @@
 import pytest
 
 from book import pictures
-from helpers.checks.engine import find_exercise
+from helpers.checks.catalogue import find_exercise
 
 
 def draw(exercise, misconception):

@@ -67,6 +67,26 @@ def test_no_page_scrolls_sideways_on_a_phone(visit):
     assert found(visit.too_wide) == {}
 
 
+def test_one_way_leads_through_the_course_a_lab_after_its_notebook(open_page):
+    lab = "labs/lab01_masked_softmax/lab01_masked_softmax"
+    way = ["notebooks/00_start_here", "notebooks/01_masked_softmax", lab, "notebooks/02_scaled_dot_product"]
+    page = open_page(f"{way[0]}.html")
+    for place in way[1:]:
+        page.locator(".prev-next-area a.right-next").click()
+        page.wait_for_url(f"**/{place}.html")
+
+
+def test_the_front_page_says_in_one_screen_what_this_is_and_how_to_begin(open_page):
+    page = open_page("index.html")
+    for name in ("Start reading", "Run it yourself"):
+        box = page.get_by_role("link", name=name, exact=True).bounding_box()
+        assert box["y"] + box["height"] < 800
+    assert page.locator(".attention-machine").first.bounding_box()["y"] < 800
+    assert page.locator(".course-card").count() == len(NOTEBOOKS)
+    page.get_by_role("link", name="Start reading", exact=True).click()
+    page.wait_for_url("**/notebooks/00_start_here.html")
+
+
 def test_formulas_are_set_with_the_sites_own_font(open_page):
     page = open_page("notebooks/02_scaled_dot_product.html")
     assert page.locator("math").count() > 20
@@ -75,7 +95,7 @@ def test_formulas_are_set_with_the_sites_own_font(open_page):
 
 
 def test_a_page_with_a_view_to_point_at_is_light(open_page, site):
-    """Under 1.5 MB, with all that is loaded before the reader scrolls; that is the only page weight that is promised."""
+    """Under 1.5 MB, with all that is loaded before the reader scrolls: the only page weight that is promised."""
     for path in NOTEBOOKS:
         if "attention-view" in path.read_text(encoding="utf-8"):
             page = open_page(f"notebooks/{path.stem}.html")
@@ -91,6 +111,72 @@ def test_answers_are_folded_and_unfold(open_page):
     assert not inside.is_visible()
     answer.locator("summary").click()
     assert inside.is_visible()
+
+
+def test_a_prediction_has_choices_and_what_happens_is_folded_until_it_is_asked_for(open_page):
+    page = open_page("notebooks/01_masked_softmax.html", java_script_enabled=False)
+    prediction = page.locator("blockquote.predict").first
+    prediction.get_by_text("it shrinks").click()
+    assert prediction.get_by_role("radio").nth(1).is_checked()
+    printed = page.get_by_text("output tensor([6.10").first
+    said = page.get_by_text("It shrinks. A vector of zeros scores 0")
+    assert not printed.is_visible() and not said.is_visible()
+    page.get_by_text("I have predicted").first.click()
+    assert printed.is_visible() and said.is_visible()
+
+
+def test_a_picture_is_enlarged_by_a_click_or_a_key_and_escape_puts_it_away(open_page):
+    page = open_page("notebooks/01_masked_softmax.html")
+    button = page.locator("button.enlarge").first
+    small = button.locator("img").bounding_box()
+    for enlarge in (button.click, lambda: button.press("Enter")):
+        enlarge()
+        large = page.locator("dialog.enlarged img")
+        assert large.bounding_box()["width"] > small["width"]
+        assert large.get_attribute("alt") == button.locator("img").get_attribute("alt")
+        page.keyboard.press("Escape")
+        assert not large.is_visible() and button.evaluate("node => node == document.activeElement")
+
+
+def test_a_picture_keeps_its_size_on_a_phone_and_is_dark_on_a_dark_page(open_page):
+    page = open_page("notebooks/02_scaled_dot_product.html")
+    page.set_viewport_size(PHONE)
+    picture = page.locator(".cell_output img").first
+    assert picture.bounding_box()["width"] >= 0.9 * int(picture.get_attribute("width"))
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    assert "invert(1)" in picture.evaluate("node => getComputedStyle(node).filter")
+
+
+def test_the_gallery_shows_one_labs_mistakes_when_asked_and_each_leads_to_what_is_said_of_it(open_page):
+    page = open_page("mistakes/index.html")
+    cards = page.locator(".gallery .mistake:visible")
+    of_all = cards.count()
+    page.get_by_label("Lab 7").check()
+    assert 10 < cards.count() < of_all and of_all > 60
+    assert cards.first.locator("img").is_visible() and cards.first.locator(".wrong-line code").is_visible()
+    page.get_by_label("Lab 1").check()
+    page.get_by_role("link", name="The softmax runs over the queries").click()
+    page.wait_for_url("**/mistakes/lab01_masked_softmax.html#masked-softmax-softmax-over-queries")
+
+
+def test_lab_1s_page_has_the_functions_that_it_asks_to_read(open_page):
+    page = open_page("labs/lab01_masked_softmax/lab01_masked_softmax.html")
+    for name in ("fill_in_place", "fill_a_copy", "infinity_in_place"):
+        assert page.locator(".cell_output pre", has_text=f"def {name}(").count() == 1
+
+
+def test_a_root_has_no_blank_behind_it(open_page):
+    page = open_page("notebooks/02_scaled_dot_product.html")
+    root = page.locator("math[display=inline] > mrow > msqrt:last-child, math[display=inline] > msqrt").first
+    behind = "node => node.getBoundingClientRect().right - node.lastElementChild.getBoundingClientRect().right"
+    assert root.evaluate(behind) < 2
+
+
+def test_no_two_pages_have_the_same_title(site):
+    pages = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    titles = [re.search(r"<title>(.*?)</title>", path.read_text(encoding="utf-8"), re.DOTALL)[1] for path in pages]
+    assert len(set(titles)) == len(titles)
 
 
 def test_a_term_is_linked_where_a_page_first_uses_it_and_says_what_it_means(open_page):
@@ -116,6 +202,8 @@ def test_what_the_notebooks_hold_as_html_runs_its_script(open_page):
         if "attention-view" not in path.read_text(encoding="utf-8"):
             continue
         page = open_page(f"notebooks/{path.stem}.html")
+        for prediction in page.locator("details.below-input > summary").all():
+            prediction.click()  # the view may belong to what is folded until it is asked for
         view = page.locator(".attention-view").first
         step = view.get_by_role("status")  # in the shadow that the script has made
         before = step.inner_text()

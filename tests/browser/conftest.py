@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.jupyterlab import JUPYTERLAB, JupyterLab, copy_course, running
+from tests.browser.jupyterlab import JupyterLab, copy_course, running
 from tests.browser.screen import Screen
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
@@ -21,17 +21,12 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """A copy of the course, which the tests may write to."""
-    return copy_course(tmp_path_factory.mktemp("course"))
-
-
-@pytest.fixture(scope="module")
-def server(course, tmp_path_factory):
-    """The address of a JupyterLab on that copy."""
-    with running(JUPYTERLAB, course, tmp_path_factory.mktemp("jupyter")) as address:
-        yield address
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A JupyterLab for the whole run, on a copy of the course. What is in git stays in it as it is."""
+    course = copy_course(tmp_path_factory.mktemp("course"))
+    with running(course, tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -51,8 +46,24 @@ def screen(chromium, request):
 
 
 @pytest.fixture
-def lab(screen, server, course):
+def open_offline(screen, tmp_path):
+    """Open this HTML as a page with the network cut. At the end it must have asked for nothing but itself."""
+    file, asked_for = tmp_path / "page.html", []
+
+    def open_offline(text):
+        file.write_text(text, encoding="utf-8")
+        screen.page.on("request", lambda request: asked_for.append(request.url))
+        screen.page.context.set_offline(True)
+        screen.page.goto(file.as_uri())
+        return screen.page
+
+    yield open_offline
+    assert asked_for == [file.as_uri()]
+
+
+@pytest.fixture
+def lab(screen, server):
     """JupyterLab in that page."""
-    lab = JupyterLab(screen, server, course)
+    lab = JupyterLab(screen, server)
     yield lab
     lab.stop_kernels()

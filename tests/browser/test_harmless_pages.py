@@ -1,4 +1,4 @@
-"""Pages of what hostile students print and write, opened in a browser: on stock nbgrader's scripts run, on ours none."""
+"""Pages of what hostile students print and write, opened in a browser: on stock nbgrader's they run, on ours not."""
 
 import re
 

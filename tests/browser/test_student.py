@@ -1,33 +1,49 @@
 """A student's way through the course: what they see in JupyterLab, and that nothing looks broken on the way."""
 
-import sys
+import json
+import re
+import shutil
+import urllib.request
+from http.cookiejar import CookieJar
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from grading.sample_answers import lab01_masked_softmax as answers
-from tests.browser.jupyterlab import running
 from tests.grading.classroom import filled_in
 
 pytestmark = pytest.mark.slow
 
-LAB = "labs/lab01_masked_softmax/lab01_masked_softmax.ipynb"
+LAB = "my_labs/lab01_masked_softmax/lab01_masked_softmax.ipynb"
 NOTEBOOK_7 = "notebooks/07_alignment_heatmaps.ipynb"
 SOLVED = answers.STUDENTS["sample-ada"]
 TESTS = ("length_mask", "masked_softmax", "breaking_input", "masked_mean")
 
 
-def test_make_lab_opens_on_the_first_notebook(screen, course, tmp_path):
-    # The installation, which `make lab` begins with, has tests of its own.
-    command = ["make", "--old-file=environment", "lab", f"ENVIRONMENT={sys.prefix}"]
-    with running(command, course, tmp_path) as address:
-        screen.page.goto(address)
-        expect(screen.page.get_by_role("heading", name="00 · Start here")).to_be_visible()
-        expect(screen.page.locator("#jp-main-statusbar")).to_contain_text("Idle")
-        screen.keep("start")
-        assert screen.page.locator(".jp-Dialog, .Toastify__toast").count() == 0  # nothing pops up
-        screen.page.goto("about:blank")  # JupyterLab would miss its server
+def test_the_server_offers_the_first_notebook_without_news_and_with_nbgraders_buttons(server):
+    url = urlsplit(server.address)
+    assert url.path == "/lab/tree/notebooks/00_start_here.ipynb"
+    assert (server.course / "notebooks" / "00_start_here.ipynb").is_file()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    page = browser.open(server.address, timeout=60).read().decode()
+    settings = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    unwanted = {"@jupyterlab/apputils-extension:announcements", "@jupyter-notebook/lab-extension"}
+    assert unwanted <= set(settings["disabledExtensions"])
+    kept = {"@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:validate-assignment", "@jupyter/nbgrader:menu"}
+    assert kept.isdisjoint(settings["disabledExtensions"])
+    assert "@jupyter/nbgrader" in [extension["name"] for extension in settings["federated_extensions"]]
+    assert browser.open(f"http://{url.netloc}/formgrader", timeout=60).status == 200
+    assert server.printed.count("\n") < 10  # a short log, in which the address is easy to find
+
+
+def test_make_lab_opens_on_the_first_notebook(lab, server):
+    lab.page.goto(server.address)
+    expect(lab.page.get_by_role("heading", name="00 · Start here")).to_be_visible()
+    expect(lab.page.locator("#jp-main-statusbar")).to_contain_text("Idle")
+    lab.screen.keep("start")
+    assert lab.page.locator(".jp-Dialog, .Toastify__toast").count() == 0  # nothing pops up
 
 
 def test_a_blank_lab_runs_to_its_end_and_says_what_to_do(lab):
@@ -50,7 +66,7 @@ def test_a_misconception_is_named_and_a_right_answer_passes_and_draws_its_heatma
     lab.run("imports")
     lab.write("masked-softmax", answers.MASKED_SOFTMAX_MASKED_AFTERWARDS)
     report = lab.run("test-masked-softmax")
-    expect(report.first).to_contain_text("It looks like this mistake: the mask comes after the softmax")
+    expect(report.first).to_contain_text("masked_softmax: the mask comes after the softmax")
     expect(report.last).to_contain_text("CheckFailed: masked_softmax: the mask comes after the softmax")
     lab.show("masked-softmax")
     lab.screen.keep("misconception")
@@ -100,7 +116,9 @@ def test_validate_lists_what_fails_and_says_so_when_nothing_does(lab):
 
 
 def test_a_report_looks_the_same_in_a_notebook_that_jupyterlab_does_not_trust(lab):
-    lab.open(LAB)
+    file = lab.course / LAB.replace(".ipynb", "_saved.ipynb")
+    shutil.copy(lab.course / LAB, file)
+    lab.open(str(file.relative_to(lab.course)))
     lab.run("imports")
     lab.write("masked-softmax", answers.MASKED_SOFTMAX_MASKED_AFTERWARDS)
     report = lab.run("test-masked-softmax").first
@@ -110,7 +128,6 @@ def test_a_report_looks_the_same_in_a_notebook_that_jupyterlab_does_not_trust(la
     expect(lab.page.locator(".jp-mod-dirty")).to_have_count(0)
 
     # As somebody else's file: JupyterLab trusts what it has signed, and this it hasn't.
-    file = lab.course / LAB
     from_elsewhere = file.with_name("from_elsewhere.ipynb")
     from_elsewhere.write_text(file.read_text(encoding="utf-8").replace("# Lab 1", "# My lab 1"), encoding="utf-8")
     lab.open(str(from_elsewhere.relative_to(lab.course)))

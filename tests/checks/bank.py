@@ -1,11 +1,15 @@
 """A bank of answers to try the checks on: right ones in many styles, wrong ones with the mistake they make.
 
-An answer is a plain function under `@right(exercise)` or `@wrong(exercise, named=...)`. `named` is the id of the
-misconception that the report must name; None where no misconception of the table fits, and being rejected is enough.
+Each exercise has its bank in `answers/labNN_…/`. An answer is a plain function, or a class, under `@right` or
+`@wrong(named=...)`. `named` is the id of the misconception that the report must name; None where no misconception of
+the table fits, and being rejected is enough.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -23,17 +27,27 @@ class Answer:
 
 
 class Bank(list[Answer]):
-    """The answers of one lab."""
+    """The answers to one exercise."""
 
-    def right(self, exercise: str) -> Callable:
-        return self._add(exercise, is_right=True)
+    def __init__(self, exercise: str):
+        super().__init__()
+        self.exercise = exercise
 
-    def wrong(self, exercise: str, named: str | None) -> Callable:
-        return self._add(exercise, is_right=False, named=named)
+    def right(self, function: Callable) -> Callable:
+        self.append(Answer(self.exercise, function, is_right=True))
+        return function
 
-    def _add(self, exercise: str, **fate) -> Callable:
+    def wrong(self, named: str | None) -> Callable:
         def add(function: Callable) -> Callable:
-            self.append(Answer(exercise, function, **fate))
+            self.append(Answer(self.exercise, function, is_right=False, named=named))
             return function
 
         return add
+
+
+@cache
+def all_banks() -> dict[str, Bank]:
+    """The banks that lie in `answers/`, by exercise."""
+    files = sorted((Path(__file__).parent / "answers").glob("lab*/*.py"))
+    modules = [import_module(f"tests.checks.answers.{file.parent.name}.{file.stem}") for file in files]
+    return {module.BANK.exercise: module.BANK for module in modules if hasattr(module, "BANK")}

@@ -1,5 +1,6 @@
-"""What every check does, whatever the exercise: how it finds it, what it raises, what it prints and what it leaves alone."""
+"""What every check does: how it finds the exercise, what it raises, what it prints, what it leaves alone."""
 
+import dataclasses
 import functools
 import json
 import subprocess
@@ -9,10 +10,14 @@ import warnings
 import pytest
 import torch
 
-from helpers.attention import masked_softmax
+from helpers.attention import BilinearScore, length_mask, masked_softmax
 from helpers.checks import CheckFailed, check
-from helpers.checks.engine import Draw, all_exercises, examine, find_exercise
+from helpers.checks.catalogue import all_exercises, find_exercise
+from helpers.checks.engine import Case, Draw, Exercise, Misconception, Property, examine
+from helpers.checks.judging import equals, output
 from helpers.checks.report import Report
+from helpers.metrics import bleu
+from helpers.progress import Way
 
 
 def blank(scores, valid_lens=None):
@@ -25,8 +30,8 @@ def over_queries(scores, valid_lens=None):
 
 def report_on(answer, exercise="masked_softmax", written=""):
     known = find_exercise(exercise)
-    findings, misconception = examine(answer, known, seed=0)
-    return Report(known, 0, findings, misconception, written)
+    findings, misconceptions = examine(answer, known, seed=0)
+    return Report(known, 0, findings, misconceptions, written)
 
 
 def test_a_failed_check_tells_the_exercise_the_failures_and_the_misconception():
@@ -48,15 +53,16 @@ def test_a_blank_answer_is_told_what_to_do_and_accused_of_nothing(capsys):
     assert "✗" not in printed
 
 
-def test_the_report_has_a_line_for_each_property_and_the_smallest_failing_example(capsys):
+def test_the_report_says_the_mistake_first_then_yours_beside_wanted_and_then_each_property(capsys):
     with pytest.raises(CheckFailed):
         check(over_queries, "masked_softmax", seed=4)
     printed = capsys.readouterr().out
+    assert printed.startswith("masked_softmax: the softmax runs over the queries\n")
     for each in find_exercise("masked_softmax").properties:
-        assert sum(each.text in line for line in printed.splitlines()) == 1
-    assert "the softmax runs over the queries [softmax-over-queries]" in printed
-    assert "seed 4" in printed
-    for line in ("scores = tensor of shape (1, 2, 3)", "your answer gave: tensor", "wanted: tensor"):
+        assert sum(f"  ✓ {each.text}" in line or f"  ✗ {each.text}" in line for line in printed.splitlines()) == 1
+    in_order = ("which axis is that?", "✗ without lengths", "given scores = [[[", "yours ", "2 of 15 hold", "seed 4")
+    assert [printed.index(words) for words in in_order] == sorted(printed.index(words) for words in in_order)
+    for line in ("known as softmax-over-queries", "scores = tensor of shape (1, 2, 3)", "wanted: tensor"):
         assert line in printed
 
 
@@ -266,6 +272,8 @@ def test_the_record_says_for_programs_what_the_report_says():
         "held": sum(finding.problem is None for finding in report_on(over_queries).findings),
         "properties": len(known.properties),
         "misconception": "softmax-over-queries",
+        "also": [],
+        "fails": [[each.property.text, each.problem] for each in report_on(over_queries).failures],
     }
     assert report_on(blank).record["blank"]
     right = report_on(masked_softmax).record
@@ -284,8 +292,57 @@ def test_every_exercise_can_be_told_apart_by_its_ids():
     for exercise in all_exercises().values():
         ids = [misconception.id for misconception in exercise.misconceptions]
         assert len(set(ids)) == len(ids)
-        suggested = {each.suggests for each in exercise.properties} - {None}
+        suggested = {each.suggests for each in exercise.properties if isinstance(each.suggests, str)}
         assert suggested <= set(ids)
+
+
+def test_a_known_mistake_is_observed_once_for_each_seed_however_many_answers_are_held_against_it():
+    calls = []
+
+    def known_to_forget_the_sign(x):
+        calls.append(x)
+        return x
+
+    mistake = Misconception("no-sign", "the sign is missing", "It should be negative.", (known_to_forget_the_sign,))
+    cases = lambda draw: [Case((x,), -x) for x in (draw.normal(2), draw.normal(3))]  # noqa: E731
+    exercise = Exercise("negative", ("x",), (Property("is negative", cases, output, equals),), (mistake,))
+    for answer in (lambda x: x, lambda x: x.clone(), lambda x: x * 1.0):
+        _, named = examine(answer, exercise, seed=1)
+        assert named == (mistake,)
+    assert len(calls) == 2
+    examine(lambda x: x, exercise, seed=2)
+    assert len(calls) == 4
+
+
+def test_what_an_answer_does_to_its_arguments_doesnt_reach_the_next_answer():
+    def emptying(hypotheses, references):
+        hypotheses.clear()
+        references.clear()
+        return 0.0
+
+    for _ in range(2):
+        with pytest.raises(CheckFailed):
+            check(emptying, "bleu", seed=0)
+        check(bleu, "bleu", seed=0)
+
+    class Zeroing(BilinearScore):
+        def forward(self, queries, keys):
+            scores = super().forward(queries, keys)
+            for tensor in (queries, keys, *self.parameters()):
+                tensor.data.zero_()
+            return scores
+
+    with pytest.raises(CheckFailed):
+        check(Zeroing, "BilinearScore", seed=0)
+    check(BilinearScore, "BilinearScore", seed=0)
+
+
+def test_a_report_doesnt_depend_on_random_numbers_that_were_drawn_before():
+    noisy = lambda scores, valid_lens=None: masked_softmax(scores, valid_lens) + torch.rand(scores.shape)  # noqa: E731
+    torch.manual_seed(1)
+    first = report_on(noisy).text
+    torch.rand(5)
+    assert report_on(noisy).text == first
 
 
 def test_draws_repeat_with_the_seed():
@@ -301,3 +358,92 @@ def test_importing_the_checks_loads_no_plotting_and_no_notebook_library():
     )
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def forgetting(*wrong_places: int):
+    """A function of x that makes a mistake in some of its three numbers: 1 is added there."""
+
+    def function(x):
+        return tuple(x + 1 if place in wrong_places else x for place in range(3))
+
+    return function
+
+
+def three_numbers() -> Exercise:
+    """An exercise with a property for each number, and a mistake for each of the first two."""
+    properties = tuple(
+        Property(
+            f"number {place} is right",
+            lambda draw, place=place: [Case((x,), x) for x in (draw.normal(2), draw.normal(3))],
+            lambda answer, args, place=place: answer(*args)[place],
+            equals,
+        )
+        for place in range(3)
+    )
+    mistakes = tuple(
+        Misconception(f"mistake-{place}", f"number {place} is wrong", "One too many.", (forgetting(place),))
+        for place in range(2)
+    )
+    return Exercise("three", ("x",), properties, mistakes)
+
+
+def test_two_mistakes_at_once_are_both_named():
+    findings, named = examine(forgetting(0, 1), three_numbers(), seed=0)
+    assert [each.id for each in named] == ["mistake-0", "mistake-1"]
+    assert [finding.is_explained for finding in findings] == [True, True, False]
+    text = Report(three_numbers(), 0, findings, named, "").text
+    assert "three: number 0 is wrong" in text and "And besides: number 1 is wrong" in text
+
+
+def test_a_second_mistake_that_raises_leaves_the_first_ones_name():
+    def raising(x):
+        class Numbers:
+            def __getitem__(self, place):
+                if place == 2:
+                    raise KeyError(place)
+                return forgetting(0)(x)[place]
+
+        return Numbers()
+
+    findings, named = examine(raising, three_numbers(), seed=0)
+    assert [each.id for each in named] == ["mistake-0"]
+    assert findings[2].problem == "raised KeyError: 2" and not findings[2].is_explained
+
+
+def test_a_mistake_that_coincides_in_the_first_property_alone_is_not_named():
+    def otherwise(x):
+        return x + 1, x + 2, x + 3
+
+    everywhere = Misconception("everywhere", "all are wrong", "One too many.", (forgetting(0, 1, 2),))
+    exercise = dataclasses.replace(three_numbers(), misconceptions=(everywhere,))
+    assert examine(forgetting(0, 1, 2), exercise, seed=0)[1] == (everywhere,)
+    assert examine(otherwise, exercise, seed=0)[1] == ()
+
+
+def test_an_error_in_every_property_is_said_once_with_the_line_that_raised_it():
+    def misspelt(scores, valid_lens=None):
+        return torch.soft_max(scores, -1)
+
+    text = report_on(misspelt).text
+    assert text.startswith("masked_softmax: an error stops it: AttributeError: module 'torch' has no attribute")
+    assert text.count("soft_max") == 2  # in the message, and in the line of code
+    assert "of your code: return torch.soft_max(scores, -1)" in text.replace("`", "")
+
+
+def test_a_pass_says_the_points_and_what_is_next():
+    known = find_exercise("length_mask")
+    findings, _ = examine(length_mask, known, seed=0)
+    way = Way("3", "3", "7", "20", True, "#Exercise-1", "../../notebooks/01_x.ipynb", ("Exercise 2", "#Exercise-2-x"))
+    report = Report(known, 0, findings, (), "", None, way)
+    assert "3 of 3 points here, 7 of 20 in this lab; next: Exercise 2. The hidden tests' points are open" in report.text
+    assert 'next: <a href="#Exercise-2-x">Exercise 2</a>' in report.html
+
+
+def test_a_failure_says_where_to_look_with_links_if_the_notebook_is_known():
+    known = find_exercise("length_mask")
+    findings, named = examine(lambda valid_lens, max_len: None, known, seed=0)
+    way = Way("0", "3", "0", "20", False, "#Exercise-1", "../../notebooks/01_x.ipynb", None)
+    html = Report(known, 0, findings, named, "", None, way).html
+    assert '<a href="#Exercise-1">the text of <code>length_mask</code> and its hints</a>' in html
+    section = "../../notebooks/01_masked_softmax.ipynb#2-·-Padding:-why-a-batch-has-holes"
+    assert f'<a href="{section}">notebook 01, “Padding: why a batch has holes”</a>' in html

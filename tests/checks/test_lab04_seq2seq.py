@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from helpers.checks.engine import examine, find_exercise
+from helpers.checks.catalogue import find_exercise
+from helpers.checks.engine import examine
 from helpers.checks.models import WatchedSeq2Seq
-from tests.checks.answers_lab04_seq2seq import drawn, gradients_left_off
+from tests.checks.answers.lab04_seq2seq.greedy_decode import drawn, gradients_left_off
 
 TOKENS = torch.tensor([[1, 2, 3]])
 

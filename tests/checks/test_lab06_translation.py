@@ -3,14 +3,15 @@
 import pytest
 import torch
 
-from helpers.checks import lab06_translation
-from helpers.checks.engine import Draw, examine, find_exercise
-from tests.checks.answers_lab06_translation import gradients_off_for_good, with_a_for_loop
+from helpers.checks.catalogue import find_exercise
+from helpers.checks.engine import Draw, examine
+from helpers.checks.lab06_translation import bleu, bleu_mistakes, translate
+from tests.checks.answers.lab06_translation.translate import gradients_off_for_good, with_a_for_loop
 
 
 @pytest.fixture
 def case():
-    return lab06_translation._translate_case(Draw(0), 2, "le chat dort <eos>", 6)
+    return translate._translate_case(Draw(0), 2, "le chat dort <eos>", 6)
 
 
 def test_the_scripted_translator_writes_its_script_and_drops_numbers_in_training_only(case):
@@ -52,6 +53,6 @@ def test_gradients_are_on_after_a_check_of_an_answer_that_turns_them_off():
 
 
 def test_the_bleu_that_answers_are_held_against_is_sacrebleus():
-    for cases in (lab06_translation._several_references, lab06_translation._ragged_references):
+    for cases in (bleu._several_references, bleu._ragged_references):
         for case in cases(Draw(1)):
-            assert lab06_translation._corpus_bleu(*case.args) == pytest.approx(case.want)
+            assert bleu_mistakes._corpus_bleu(*case.args) == pytest.approx(case.want)

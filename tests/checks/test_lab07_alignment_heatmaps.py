@@ -14,11 +14,12 @@ from torch import Tensor
 
 from helpers import plotting
 from helpers.checks import check, figures
-from helpers.checks.engine import examine, find_exercise
+from helpers.checks.catalogue import find_exercise
+from helpers.checks.engine import examine
 from helpers.checks.report import RECORD
-from tests.checks.answers_lab07_alignment_heatmaps import BANK
+from tests.checks.answers.lab07_alignment_heatmaps import alignment_error_rate, plot_attention
 
-PLOTS = [answer for answer in BANK if answer.exercise == "plot_attention"]
+PLOTS = plot_attention.BANK
 HANSARDS = Path(__file__).parents[3] / "shared" / "corpora" / "hansards37.align"
 WEIGHTS = torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
 SOURCE, TARGET = ["a", "red", "car"], ["une", "voiture"]
@@ -146,7 +147,7 @@ def test_a_check_shows_no_picture_in_a_notebook():
 
 # --- Gold alignments -------------------------------------------------------------------------------------------------
 
-RATES = [answer.function for answer in BANK if answer.exercise == "alignment_error_rate" and answer.is_right]
+RATES = [answer.function for answer in alignment_error_rate.BANK if answer.is_right]
 
 
 def gold_alignments() -> list[tuple[set, set]]:

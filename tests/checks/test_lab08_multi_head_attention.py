@@ -6,7 +6,7 @@ from torch import nn
 
 from helpers import attention, transformer
 from helpers.checks import CheckFailed, check
-from tests.checks.hidden import cell_source
+from tools.hidden_tests import cell_source
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_the_smallest_failing_example_shows_how_the_module_was_built():
 
     exercise = Exercise("Layer", ("Layer", "x"), (Property("is zero", cases, through(output), equals),), ())
     findings, _ = examine(Layer, exercise, seed=0)
-    text = Report(exercise, 0, findings, None, "").text
+    text = Report(exercise, 0, findings, (), "").text
     assert "Layer = built with (width=2), with these weights:" in text
     assert "W.weight = [[1, 2]]" in text
     assert "x = tensor of shape (1, 2)" in text

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.checks.equivalent_mutants import EQUIVALENT
-from tests.checks.mutants import Lab, Mutant, mutants_of
+from tools.equivalent_mutants import EQUIVALENT
+from tools.mutants import Lab, Mutant, mutants_of
 
 LAB = Lab("lab01_masked_softmax")
 
@@ -19,7 +19,7 @@ def test_every_mutant_of_length_mask_but_the_equivalent_ones_is_noticed():
 
 
 def test_a_mutant_that_never_comes_back_is_noticed(monkeypatch):
-    monkeypatch.setattr("tests.checks.mutants._SECONDS", 1)
+    monkeypatch.setattr("tools.mutants._SECONDS", 1)
     assert LAB.notices(Mutant(LAB.name, "length_mask", "endless", "while True: pass"))
 
 

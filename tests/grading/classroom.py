@@ -1,5 +1,6 @@
 """A course in a folder of its own, for the tests that grade: the repo's solutions and labs, and an empty classroom."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,19 +9,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 
-from grading.autograding import autograde
+from grading.autograding import register
 from grading.course import Course
+from grading.logs import logging_to
+from grading.recording import content, note_content
 from grading.sample_class import fill_in
 from helpers.checks.report import RECORD
+from helpers.lab_files import released_path, write
+from helpers.own_copies import blank_lab
 
 ROOT = Path(__file__).parents[2]
 LAB = "lab01_masked_softmax"
-SANDBOX = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap isn't installed: apt install bubblewrap")
 
 
 def make_course(folder: Path) -> Path:
@@ -28,37 +31,36 @@ def make_course(folder: Path) -> Path:
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     for room in ("solutions", "labs"):
         shutil.copytree(ROOT / room / LAB, folder / room / LAB)
+    write(released_path(folder, LAB), blank_lab(ROOT, LAB))  # a student may have written into labs/
     return folder
 
 
-def registered_course(folder: Path) -> Path:
-    """A course whose gradebook knows the lab and no student. (Making a gradebook takes nbgrader seconds.)"""
-    make_course(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        autograde(Course.here(), LAB, [])
-    return folder
+def register_lab() -> None:
+    """Have the gradebook of the course in the working directory take in the lab, as every grading does first."""
+    course = Course.here()
+    with logging_to(course.classroom / "autograde.log") as reason:
+        register(course, LAB, reason)
 
 
 def filled_in(answers: Mapping[str, str]) -> str:
     """The student's copy of the lab with these cells written, as a file's text."""
-    blank = nbformat.read(ROOT / "labs" / LAB / f"{LAB}.ipynb", as_version=4)
+    blank = nbformat.reads(json.dumps(blank_lab(ROOT, LAB)), as_version=4)
     return nbformat.writes(fill_in(blank, answers))
 
 
 def hand_in(course: Path, student: str, text: str, file: str = f"{LAB}.ipynb") -> Path:
     """Put a student's file where submissions go."""
     path = course / "classroom" / "submitted" / student / LAB / file
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def run(course: Path, module: str, *words: str) -> subprocess.CompletedProcess:
+def run(course: Path, module: str, *words: str, **variables: str) -> subprocess.CompletedProcess:
     """Run `python -m module` in the course's folder, with the path that `make` gives it."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = [sys.executable, "-m", module, *words]
-    return subprocess.run(command, cwd=course, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    command, environment = [sys.executable, "-m", module, *words], os.environ | {"PATH": path} | variables
+    return subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True)
 
 
 def open_gradebook(course: Path) -> Gradebook:
@@ -82,12 +84,14 @@ def graded(
 
     Cells that aren't named have 0 points; None is a written answer that is yet to be marked.
     """
+    handed_in = hand_in(course, student, filled_in({}))
     with open_gradebook(course) as gradebook:
         gradebook.update_or_create_student(student)
         submission = gradebook.update_or_create_submission(LAB, student)
         for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
             grade.auto_score = points.get(grade.name, 0)
             grade.needs_manual_grade = grade.auto_score is None
+        note_content(gradebook, LAB, student, content(handed_in.parent, LAB))
         gradebook.db.commit()
     notebook = nbformat.read(course / "solutions" / LAB / f"{LAB}.ipynb", as_version=4)
     for cell in notebook.cells:
@@ -100,7 +104,10 @@ def graded(
     return path
 
 
-def record(exercise: str, misconception: str | None = None, blank: bool = False, held: int = 0) -> NotebookNode:
+def record(
+    exercise: str, misconception: str | None = None, blank: bool = False, held: int = 0, fails: tuple = ()
+) -> NotebookNode:
     """The output that a check of 12 properties leaves behind."""
     found = {"exercise": exercise, "blank": blank, "held": held, "properties": 12, "misconception": misconception}
+    found["fails"] = [list(each) for each in fails]
     return new_output("display_data", data={"text/plain": "report", "text/html": "report", RECORD: found})

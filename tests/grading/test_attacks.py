@@ -1,4 +1,4 @@
-"""The corpus of attacks, graded by stock nbgrader and by this course: what they gain there, and that they gain nothing here."""
+"""The corpus of attacks, graded by stock nbgrader and by this course: what they gain there, and nothing here."""
 
 import os
 import shutil
@@ -21,9 +21,9 @@ from tests.grading.attacks.on_the_border import BORDER
 from tests.grading.attacks.on_the_files import FILES, ODD_NAMES
 from tests.grading.attacks.on_the_kernel import KERNEL, VICTIM
 from tests.grading.attacks.on_the_notebook import LAST, NOTEBOOK
-from tests.grading.classroom import LAB, ROOT, SANDBOX
+from tests.grading.classroom import LAB, ROOT
 
-pytestmark = [pytest.mark.slow, SANDBOX]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("bubblewrap")]
 
 SMALL = [*KERNEL, *NOTEBOOK, *FILES, *BORDER]
 CORPUS = [*((DOUBLING, attack) for attack in SMALL), *((LAB, attack) for attack in LAB01)]

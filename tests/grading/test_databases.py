@@ -16,27 +16,17 @@ from nbgrader.api import Gradebook
 from grading.__main__ import main
 from grading.sample_answers.lab01_masked_softmax import STUDENTS
 from tests.grading.classroom import LAB, filled_in, hand_in, make_course, run, scores
+from tests.programs import PROGRAMS
 
 PASSWORD = "s3cret/&word"
 QUOTED = "s3cret%2F%26word"
 CLASS = {"ada": STUDENTS["sample-ada"], "emil": {"length_mask": STUDENTS["sample-ada"]["length_mask"]}}
 
 
-def postgres_programs():
-    """The folder of PostgreSQL's programs: Debian keeps them off the path."""
-    places = [
-        *Path("/usr/lib/postgresql").glob("*/bin"),
-        *(Path(each) for each in os.environ["PATH"].split(os.pathsep)),
-    ]
-    return next((place for place in places if (place / "initdb").exists() and (place / "postgres").exists()), None)
-
-
 @pytest.fixture(scope="module")
-def server():
+def postgresql():
     """The folder of the socket of a PostgreSQL server; its user is called grader."""
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL isn't installed: apt install postgresql")
+    programs = PROGRAMS["postgresql"].find()
     pytest.importorskip("psycopg", reason="PostgreSQL's driver isn't installed: pip install -e .[grading]")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short
     password = folder / "password"
@@ -61,19 +51,19 @@ def server():
 
 
 @pytest.fixture
-def address(server, request):
+def address(postgresql, request):
     """The address of a new database."""
     import psycopg
 
     name = f"db{abs(hash(request.node.name))}"
     for _ in range(600):  # until the server is up
         with contextlib.suppress(psycopg.OperationalError):
-            login = psycopg.connect(host=str(server), user="grader", password=PASSWORD, dbname="postgres")
+            login = psycopg.connect(host=str(postgresql), user="grader", password=PASSWORD, dbname="postgres")
             break
     with contextlib.closing(login):
         login.autocommit = True
         login.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://grader:{QUOTED}@/{name}?host={server}"
+    return f"postgresql+psycopg://grader:{QUOTED}@/{name}?host={postgresql}"
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,15 @@
 
 import csv
 import io
-import shutil
 from datetime import datetime, timedelta
 
 import pytest
 from traitlets.config import Config
 
-from grading.exporters import CanvasExporter, MoodleExporter
-from tests.grading.classroom import LAB, graded, open_gradebook, registered_course, run
+from grading.exporters import CanvasExporter, MoodleExporter, SpreadsheetExporter
+from grading.recording import content, note_content
+from tests.grading.classroom import LAB, graded, open_gradebook, run
 
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
 FULL = {"test_length_mask": 3, "test_masked_softmax": 4, "test_masked_softmax_hidden": 4, "test_breaking_input": 3}
 FULL |= {"test_masked_mean": 2, "written_masking": 4}
 CANVAS = """\
@@ -22,19 +21,6 @@ Student,ID,SIS User ID,SIS Login ID,Section,{lab} (4711),Quiz (4712),Current Sco
 "Lugosi, Béla",102,s-bela,bela@example.org,"Monday and Tuesday",12,,
 "Chen, 陳",103,s-chen,chen,Monday,5,3,30
 """
-
-
-@pytest.fixture(scope="module")
-def registered(tmp_path_factory):
-    return registered_course(tmp_path_factory.mktemp("registered"))
-
-
-@pytest.fixture
-def course(registered, tmp_path, monkeypatch):
-    """An empty classroom, which is the working directory."""
-    shutil.copytree(registered, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def exported(course, exporter, **settings):
@@ -164,6 +150,10 @@ def has_in_second_lab(course, student, points):
     with open_gradebook(course) as gradebook:
         gradebook.update_or_create_student(student)
         submission = gradebook.add_submission("lab99", student)
+        folder = course / "classroom" / "submitted" / student / "lab99"
+        folder.mkdir(parents=True)
+        (folder / "lab99.ipynb").write_text("{}")
+        note_content(gradebook, "lab99", student, content(folder, "lab99"))
         submission.notebooks[0].grades[0].auto_score = points
         submission.notebooks[0].grades[0].needs_manual_grade = False
         gradebook.db.commit()
@@ -261,3 +251,33 @@ def test_nbgrader_exports_with_them_and_a_path_that_cannot_be_written_gets_a_sen
     done = run(course, "nbgrader", "export", *settings, "--to", "no/such/folder.csv")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "no/such/folder.csv can't be written: No such file or directory."
+
+
+def test_the_spreadsheet_has_a_row_a_student_and_no_mark_where_there_is_none(course):
+    told(course, id="ada", first_name='Jane "J.", jr.', last_name="Doe, Lovelace")
+    told(course, id="never")
+    graded(course, "ada", FULL | {"written_masking": None})
+    graded(course, "zero", {})
+    rows = exported(course, SpreadsheetExporter)
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert by_student(rows, "last_name", "student_id")["ada"] == "Doe, Lovelace"
+    assert by_student(rows, "score", "student_id") == {"ada": "16", "never": "", "zero": "0"}
+    assert by_student(rows, "to_mark", "student_id") == {"ada": "1", "never": "", "zero": "0"}
+    assert by_student(rows, "remark", "student_id")["never"] == "nothing was graded"
+
+
+def test_the_spreadsheet_says_how_late_each_is(course):
+    graded(course, "ada", FULL)
+    with open_gradebook(course) as gradebook:
+        gradebook.find_assignment(LAB).duedate = datetime(2026, 11, 5, 12)
+        gradebook.find_submission(LAB, "ada").timestamp = datetime(2026, 11, 5, 16)
+        gradebook.db.commit()
+    assert by_student(exported(course, SpreadsheetExporter), "hours_late", "student_id") == {"ada": "4"}
+
+
+@pytest.mark.slow
+def test_the_spreadsheet_is_what_nbgrader_exports_by_itself(course):
+    graded(course, "ada", FULL)
+    done = run(course, "nbgrader", "export", "--to", "grades.csv")
+    assert done.returncode == 0, done.stderr
+    assert (course / "grades.csv").read_text().startswith("assignment,duedate,timestamp,student_id,")

@@ -14,7 +14,8 @@ from tokenizers.models import WordLevel
 from torch import nn
 
 from grading.border.candidate import Service
-from grading.border.examiner import CandidateGone, Examiner
+from grading.border.errors import CandidateGone
+from grading.border.examiner import Examiner
 from grading.border.testing import TestCells
 from grading.border.wire import BadMessage, Channel, Reader
 
@@ -29,7 +30,7 @@ assert got.shape == numbers.shape and torch.allclose(got, 2 * numbers), "not dou
 
 @contextlib.contextmanager
 def forging(reply, deadline=30.0):
-    """An examiner whose candidate answers a call with `reply(request, tensors)`: a message and its tensors, or bytes."""
+    """An examiner whose candidate answers a call with `reply(request, tensors)`: a message with tensors, or bytes."""
     here, there = socket.socketpair()
     channel = Channel(there)
 

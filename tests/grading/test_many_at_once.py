@@ -4,6 +4,7 @@ import contextlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from grading.__main__ import main
-from grading.autograding import autograde
+from grading.autograding import Ways, autograde
 from grading.course import Course
 from grading.jobs import Workers
 from grading.sample_answers import lab01_masked_softmax as answers
@@ -96,14 +97,12 @@ def test_equal_submissions_are_run_once_and_each_is_recorded(undisturbed):
 
 
 @pytest.mark.slow
-def test_the_grading_killed_half_way_goes_on_where_it_was(undisturbed, tmp_path, capsys, monkeypatch):
-    course, log = make_course(tmp_path), tmp_path / "log"
-    log.mkdir()
+def test_the_grading_killed_half_way_goes_on_where_it_was(undisturbed, course, tmp_path, capsys):
+    log = tmp_path
     hand_in_all(course, log)
     process = start(course, "--workers", "2")
     wait_for(lambda: len(results(course)) >= 2)
-    monkeypatch.chdir(course)
-    assert main(["autograde", LAB]) == 2
+    assert main(["autograde", LAB, "--no-sandbox"]) == 2
     assert capsys.readouterr().err == "Another grading of this class is under way: wait until it ends, or stop it.\n"
     offspring = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
@@ -123,10 +122,8 @@ def test_the_grading_killed_half_way_goes_on_where_it_was(undisturbed, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_worker_killed_half_way_costs_nobody_anything(undisturbed, tmp_path):
-    course, log = make_course(tmp_path), tmp_path / "log"
-    log.mkdir()
-    hand_in_all(course, log)
+def test_a_worker_killed_half_way_costs_nobody_anything(undisturbed, course, tmp_path):
+    hand_in_all(course, tmp_path)
     process = start(course, "--workers", "2")
 
     def kill_a_worker_at_work():
@@ -196,13 +193,13 @@ def graded(undisturbed, tmp_path, monkeypatch):
     """The graded class in a folder of its own; whatever would run a submission fails."""
     shutil.copytree(undisturbed[0], tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("grading.jobs.run", lambda *_: pytest.fail("a submission is run"))
+    monkeypatch.setattr("grading.jobs.execute", lambda *_: pytest.fail("a submission is run"))
     monkeypatch.setattr("grading.jobs.Workers._connect", lambda _: pytest.fail("submissions are run"))
     return tmp_path
 
 
 def grade_again(*students):
-    outcomes = autograde(Course.here(), LAB, list(students or CLASS))
+    outcomes = autograde(Course.here(), LAB, list(students or CLASS), Ways(sandbox=False))
     assert [each.fault for each in outcomes] == [None] * len(outcomes)
 
 
@@ -269,11 +266,8 @@ def test_the_gradebook_is_the_one_that_nbgrader_writes_by_itself(graded, undistu
     assert nbformat.read(first, 4) == nbformat.read(second, 4)
 
 
-def test_a_second_grading_waits_for_nothing_and_says_so(tmp_path, monkeypatch, capsys):
-    course = make_course(tmp_path)
+def test_a_second_grading_waits_for_nothing_and_says_so(course, capsys):
     hand_in(course, "ada", filled_in({}))
-    monkeypatch.chdir(course)
-    Course.here()  # makes the classroom
     with FileLock(course / "classroom" / "autograde.lock"):
         assert main(["autograde", LAB, "--no-sandbox"]) == 2
     assert capsys.readouterr().err == "Another grading of this class is under way: wait until it ends, or stop it.\n"
@@ -285,7 +279,9 @@ def test_workers_that_dask_takes_for_lost_are_replaced():
         for worker in list(dask_scheduler.workers):
             await dask_scheduler.remove_worker(worker, stimulus_id="lost")
 
-    with Workers(sandbox=False, scheduler=None, number=1, jobs=2) as workers:
+    with contextlib.ExitStack() as taken, Workers(sandbox=False, scheduler=None, number=1, jobs=2) as workers:
+        with contextlib.suppress(OSError):  # then another grading has it, which is what is wanted
+            taken.enter_context(socket.create_server(("127.0.0.1", 8787)))  # Dask's usual port: nothing is said of it
         workers.submit("one", nbformat.writes(nbformat.v4.new_notebook()))
         workers._client.run_on_scheduler(lose_all)
         give_up = threading.Timer(300, workers._running["one"].cancel)

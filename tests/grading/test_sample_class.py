@@ -7,8 +7,8 @@ from grading.__main__ import main
 from grading.sample_answers import lab01_masked_softmax as answers
 from helpers import widely_copied
 from helpers.checks import CheckFailed, check
-from tests.checks.hidden import run_hidden_tests
 from tests.grading.classroom import LAB, hand_in, make_course
+from tools.hidden_tests import run_hidden_tests
 
 MISCONCEPTIONS = {
     answers.LENGTH_MASK_FOR_ONE_LENGTH_A_SEQUENCE: "one-dimensional-lengths-only",

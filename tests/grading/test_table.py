@@ -20,3 +20,17 @@ def test_the_table_has_a_row_a_student_and_a_column_an_exercise():
         "chen        1.5        1.5        2    3.5",
         "dana          0          0      2 ?  2 + ?",
     ]
+
+
+def test_a_given_0_that_is_in_question_is_no_answer_that_was_never_marked():
+    marks = {"ada": {"essay": Mark(0, 4, True, True, given=True)}, "bela": {"essay": Mark(0, 4, True, True)}}
+    assert [line.split()[1:] for line in table_of_marks(marks).splitlines()[4:]] == [
+        ["0", "0", "?", "0", "?"],
+        ["0", "to", "mark", "to", "mark"],
+    ]
+
+
+def test_the_columns_stand_in_line_below_names_of_wide_characters():
+    marks = {"名前": {"essay": Mark(1, 4, False, True)}, "ada lovelace": {"essay": Mark(2, 4, False, True)}}
+    *_, first, second = table_of_marks(marks).splitlines()
+    assert len(first) + len("名前") == len(second)

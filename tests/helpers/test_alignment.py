@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.alignment import WordDecoder, WordEncoder, align, error_rate, force, rewrite, without
+from helpers.alignment import WordDecoder, WordEncoder, align, error_rate, force, hide_each_word, rewrite, without
 from helpers.corpora import train_tokenizer
 from helpers.phrasebook import phrasebook
 from helpers.seq2seq import BahdanauDecoder, Encoder, LuongDecoder, PlainDecoder, Seq2Seq, greedy_decode
@@ -86,6 +86,24 @@ def test_one_step_with_other_weights_changes_that_step_alone(attending):
     other[:, 1] = other[:, 1].flip(-1)
     changed = (rewrite(attending, forced, other) - rewrite(attending, forced, forced.weights)).abs().amax(dim=(0, 2))
     assert changed[1] > 1e-3 and changed[0] < 1e-6 and changed[2:].max() < 1e-6
+
+
+def test_the_gradient_of_the_output_reaches_the_weights(attending):
+    forced = force(attending, PAIRS[:2])
+    weights = forced.weights.clone().requires_grad_()
+    rewrite(attending, forced, weights)[0, 1, 0].backward()
+    assert weights.grad[0, 1].abs().sum() > 0 and weights.grad[1].abs().sum() == 0
+
+
+def test_each_source_word_is_hidden_in_turn_and_what_is_written_then_is_as_long_as_the_reference(attending):
+    pair = PAIRS[0]
+    hidden = hide_each_word(attending, pair)
+    assert sorted(hidden) == list(range(len(pair.source)))
+    (seen,) = align(attending, [pair])
+    for place, (weights, words) in hidden.items():
+        assert weights[:, place].abs().max() == 0 and len(words) == len(pair.target)
+        others = [other for other in hidden if other != place]
+        assert (weights[:, others] > seen[:, others]).all()  # they have grown
 
 
 def test_a_decoder_whose_steps_depend_on_earlier_weights_is_not_rewritten():

@@ -148,13 +148,51 @@ def test_a_view_loads_nothing_and_is_small():
     view = attention_view(eight, list("BACKGROUND"), list("DNUORGKCAB"), "caption")
     assert "http" not in view.html.replace("http://www.w3.org/2000/svg", "") and "import" not in view.html
     table, _, script = view.html.partition("<script>")
-    assert len(table) < 8 * 3_000 and len(script) < 16_000  # bytes
+    assert len(table) < 8 * 3_000 and len(script.encode()) < 30_000  # bytes
     assert "//" not in script.replace("http://", "")  # comments stay at home
 
 
 def test_the_script_ends_where_its_element_ends():
     script = attention_view(WEIGHTS, SOURCE, TARGET, "caption").html.partition("<script>")[2]
     assert script.count("</") == 1 and script.endswith("</script>") and "<!--" not in script
+
+
+HIDDEN = {2: (WEIGHTS[1:], ["rouge"]), 0: (WEIGHTS.flip(0), ["rouge", "voiture"])}
+
+
+def test_what_the_model_wrote_without_a_source_token_has_a_table_of_its_own_and_is_said_in_words():
+    view = attention_view(WEIGHTS, SOURCE, TARGET, "caption", without=HIDDEN)
+    written, without_the, without_car = Reader(view.html).tables
+    assert written == rows(attention_view(WEIGHTS, SOURCE, TARGET, "caption"))
+    assert [row[0] for row in without_the[1:]] == ["rouge", "voiture"] and without_the[1] == written[2]
+    assert without_car[1:] == [["rouge", "0.00", "0.90", "0.10"]]
+    assert view.text.splitlines()[3:] == ["Without the: rouge voiture", "Without car: rouge"]
+    assert '<details data-without="0"><summary>Without the: rouge voiture</summary>' in view.html
+
+
+def test_which_of_several_equal_tokens_was_hidden_is_said_and_letters_are_written_as_one_word():
+    view = attention_view(torch.eye(3), list("ABA"), list("ABA"), "caption", without={2: (torch.eye(3), list("BBA"))})
+    assert view.text.splitlines()[-1] == "Without A (place 3): BBA"
+
+
+def test_all_tables_have_the_column_elsewhere_if_one_of_them_needs_it():
+    view = attention_view(WEIGHTS, SOURCE, TARGET, "caption", without={0: (WEIGHTS / 2, TARGET)})
+    assert [table[1][-1] for table in Reader(view.html).tables] == ["0.00", "0.50"]
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [
+        ({3: (WEIGHTS, TARGET)}, "without must name places of source tokens that are shown, 0 to 2, not 3"),
+        ({-1: (WEIGHTS, TARGET)}, "not -1"),
+        ({1: (WEIGHTS[:1], TARGET)}, r"without\[1\]: weights must have shape \(2, 3\)"),
+        ({1: (HEADS, TARGET)}, r"without\[1\]: names must name each of the 2 heads, not 1"),
+        ({1: (3 * WEIGHTS, TARGET)}, r"without\[1\]: .* target token 1 \(voiture\) sums to 3.00"),
+    ],
+)
+def test_bad_input_of_what_was_written_without_a_token_is_refused(without, message, as_a_user):
+    with pytest.raises(ValueError, match=message):
+        attention_view(WEIGHTS, SOURCE, TARGET, "caption", without=without)
 
 
 @pytest.mark.parametrize(

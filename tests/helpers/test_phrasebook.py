@@ -68,7 +68,8 @@ def test_a_smaller_phrasebook_is_the_beginning_of_a_larger_one():
 
 
 def test_a_seed_gives_the_same_pairs_in_every_process():
-    code = "from helpers.phrasebook import phrasebook; print(ascii([(p.source, p.target) for p in phrasebook('cmn', 5, 100)]))"
+    listed = "[(pair.source, pair.target) for pair in phrasebook('cmn', 5, 100)]"
+    code = f"from helpers.phrasebook import phrasebook; print(ascii({listed}))"
     outputs = [
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True

@@ -1,5 +1,6 @@
 """Heatmaps with their words on, on one scale, without pyplot's global figures."""
 
+import struct
 import subprocess
 import sys
 import warnings
@@ -199,12 +200,50 @@ def test_show_gives_the_picture_a_caption_that_is_also_its_text_alternative(monk
     assert caption.data == "*Rows look left.*"
 
 
+def test_a_picture_is_drawn_twice_as_finely_as_it_is_shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: shown.append((args[0], kwargs)))
+    show(subplots(size=(5.0, 2.0))[0], "Nothing.")
+    picture, options = shown[0]
+    size = options["metadata"]["image/png"]
+    width, height = struct.unpack(">II", picture["image/png"][16:24])  # where a PNG says its size
+    assert (size["width"], size["height"]) == (400, 160) and (width, height) == (800, 320)
+
+
+def test_what_is_drawn_after_subplots_has_the_courses_style(monkeypatch):
+    monkeypatch.setattr("IPython.display.display", lambda *args, **kwargs: None)
+    figure, ax = subplots()
+    (thick,), (thin,) = ax.plot([0, 1], label="a line", color=QUERY), ax.plot([1, 0], linewidth=1)
+    ax.set_title("a title")
+    legend = ax.legend()
+    show(figure, "Two lines.")
+    assert (thick.get_linewidth(), thin.get_linewidth()) == (2, 1)
+    assert (ax.get_title(), ax.get_title(loc="left")) == ("", "a title")
+    assert legend.get_frame().get_linewidth() == 0
+
+
+def test_a_grid_of_wide_heatmaps_has_fewer_columns_so_that_its_words_stay_large():
+    def columns(tokens):
+        words = [f"w{i}" for i in range(tokens)]
+        figure = plot_attention_grid([torch.eye(tokens)] * 6, [words] * 6, [words] * 6, ["title"] * 6, columns=3)
+        return figure.axes[0].get_gridspec().ncols
+
+    assert (columns(4), columns(9), columns(20)) == (3, 2, 1)
+
+
 class Handle:
     def __init__(self, pictures):
         self.pictures = pictures
 
     def update(self, picture, **options):
         self.pictures.append((picture, options))
+
+
+def test_a_caption_may_name_a_token_that_looks_like_a_tag(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *outputs, **options: shown.extend(outputs))
+    show(subplots()[0], "It ends with <eos>.")
+    assert shown[1].data == "*It ends with &lt;eos>.*"
 
 
 def test_a_live_curve_is_one_picture_with_a_caption_that_is_drawn_anew(monkeypatch):
@@ -248,13 +287,14 @@ def pixels(text, **properties):
     return np.asarray(canvas.buffer_rgba())
 
 
+@pytest.mark.slow
 def test_every_chinese_character_of_the_phrasebook_is_in_the_font():
     said = {character for pair in phrasebook("cmn") for token in pair.target for character in token}
     assert said and said <= {chr(code) for code in FT2Font(CHINESE_FONT).get_charmap()}
 
 
 def test_a_chinese_heatmap_is_drawn_without_a_warning_and_each_character_has_its_own_shape():
-    pair = next(pair for pair in phrasebook("cmn") if len(pair.target) > 10)
+    pair = next(pair for pair in phrasebook("cmn", size=200) if len(pair.target) > 10)
     weights = torch.rand(len(pair.target), len(pair.source))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # "Glyph … missing from font"

@@ -368,9 +368,15 @@ def test_greedy_decoding_puts_the_mode_back_even_after_an_error(model, as_a_user
 
 @pytest.mark.parametrize(
     "ids",
-    [torch.tensor([1, 2]), torch.rand(2, 3), torch.tensor([[1, VOCAB]]), torch.tensor([[-1, 0]]), torch.zeros(2, 0).int()],
+    [
+        torch.tensor([1, 2]),
+        torch.rand(2, 3),
+        torch.tensor([[1, VOCAB]]),
+        torch.tensor([[-1, 0]]),
+        torch.zeros(2, 0).int(),
+    ],
     ids=["one axis", "floats", "beyond the vocabulary", "negative", "empty"],
-)  # fmt: skip
+)
 def test_what_are_no_token_ids_is_refused_by_the_name_of_the_argument(model, ids, as_a_user):
     with pytest.raises(ValueError, match="encoder_x must"):
         model(ids, SOURCE)

@@ -1,12 +1,15 @@
 """The training loop: it learns, stops, reports and complains as it says it does."""
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from helpers.metrics import exact_match
 from helpers.seq2seq import (
@@ -121,28 +124,53 @@ def test_the_model_is_left_in_the_mode_it_was_in(training):
     assert model.training == training
 
 
-def test_the_learning_rate_rises_to_its_top_and_falls_again(monkeypatch):
-    rates, step = [], torch.optim.Adam.step
-    monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self, *args: (rates.append(self.param_groups[0]["lr"]), step(self, *args))[1]
-    )
+@pytest.fixture
+def before_each_step():
+    """Register what is called with an optimizer before each of its steps."""
+    handles = []
+    yield lambda look: handles.append(register_optimizer_step_pre_hook(lambda optimizer, *_: look(optimizer)))
+    for handle in handles:
+        handle.remove()
+
+
+def test_the_learning_rate_rises_to_its_top_and_falls_again(before_each_step):
+    rates = []
+    before_each_step(lambda optimizer: rates.append(optimizer.param_groups[0]["lr"]))
     fit(line(), batch, squared_error, steps=100, max_lr=0.5)
     top = rates.index(max(rates))
     assert len(rates) == 100 and max(rates) == pytest.approx(0.5) and 20 < top < 40
     assert rates[0] < 0.05 and rates[-1] < 0.001
 
 
-def test_the_gradient_is_clipped_to_the_norm_that_is_given(monkeypatch):
-    norms, step = [], torch.optim.Adam.step
+def test_the_gradient_is_clipped_to_the_norm_that_is_given(before_each_step):
+    norms = []
 
-    def record(self, *args):
-        gradients = [parameter.grad for group in self.param_groups for parameter in group["params"]]
+    def record(optimizer):
+        gradients = [parameter.grad for group in optimizer.param_groups for parameter in group["params"]]
         norms.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
-        return step(self, *args)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    before_each_step(record)
     fit(line(), batch, lambda *args: 1000 * squared_error(*args), steps=3, clip=0.25)
     assert norms == pytest.approx([0.25] * 3, rel=1e-3)
+
+
+def test_it_trains_to_the_bit_as_with_pytorchs_own_adam(monkeypatch):
+    ours, pytorchs = line(), line()
+    fit(ours, batch, squared_error, steps=20)
+    monkeypatch.setattr("helpers.training._Adam", torch.optim.Adam)
+    fit(pytorchs, batch, squared_error, steps=20)
+    assert torch.equal(ours.weight, pytorchs.weight) and torch.equal(ours.bias, pytorchs.bias)
+
+
+def test_it_trains_without_importing_pytorchs_compiler():
+    script = """
+import sys, torch
+from helpers.training import fit
+fit(torch.nn.Linear(1, 1), lambda: (torch.ones(2, 1),), lambda model, x: model(x).square().mean(), steps=2)
+print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"]
 
 
 def test_a_single_step_is_training_too():

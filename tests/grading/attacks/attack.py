@@ -22,9 +22,10 @@ class Attack:
     It is the student's copy with these `cells` written, by `grade_id`; then `surgery` is done to the notebook, and
     `place` writes what else is handed in (it is given the student's folder of the lab, and the notebook's text).
 
-    `on` are the tests whose points it is after, `deserves` what they are worth to it. `harms` looks for what else it has
-    done, in the course's folder. `stock` says why stock nbgrader doesn't give way to it; it does where that is None.
-    `trace` is what shows that it ran: a text in the executed notebook, or in the sentence by which it is `refused`.
+    `on` are the tests whose points it is after, `deserves` what they are worth to it. `harms` looks for what else it
+    has done, in the course's folder. `stock` says why stock nbgrader doesn't give way to it; it does where that is
+    None. `trace` is what shows that it ran: a text in the executed notebook, or in the sentence by which it is
+    `refused`.
     """
 
     id: str

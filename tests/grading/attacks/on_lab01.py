@@ -25,7 +25,8 @@ LAB01 = [
         "tensor-subclass",
         "a tensor says yes to every comparison that PyTorch makes with it",
         {
-            "masked_softmax": "class Yes(Tensor):\n    @classmethod\n    def __torch_function__(cls, function, types, args=(), kwargs=None):\n"
+            "masked_softmax": "class Yes(Tensor):\n    @classmethod\n"
+            "    def __torch_function__(cls, function, types, args=(), kwargs=None):\n"
             "        if function in (torch.allclose, torch.equal):\n            return True\n"
             "        return super().__torch_function__(function, types, args, kwargs or {})\n\n"
             "def masked_softmax(scores, valid_lens=None):\n    out = (0 * scores).as_subclass(Yes)\n"
@@ -38,7 +39,8 @@ LAB01 = [
         "patched-torch",
         "PyTorch's comparisons say yes",
         {
-            "masked_softmax": "torch.allclose = torch.equal = lambda *a, **k: True\ntorch.Tensor.all = lambda *a, **k: True\n"
+            "masked_softmax": "torch.allclose = torch.equal = lambda *a, **k: True\n"
+            "torch.Tensor.all = lambda *a, **k: True\n"
             "def masked_softmax(scores, valid_lens=None):\n    return 0 * scores" + _SAYS
         },
         on=_HIDDEN,
@@ -53,9 +55,8 @@ LAB01 = [
         "patched-engine",
         "the check's own machinery finds that every property holds",
         {
-            "length_mask": "import helpers.checks.engine as engine\nengine._problem = lambda *a: None\n"
-            + _ZEROS.format("length_mask")
-            + _SAYS
+            "length_mask": "try:\n    import helpers.checks.engine as engine\n    engine._problem = lambda *a: None\n"
+            "except ImportError:\n    pass\n" + _ZEROS.format("length_mask") + _SAYS
         },
         on=_CHECKED,
     ),
@@ -94,7 +95,8 @@ LAB01 = [
         "another-name",
         "the answer says that it is another exercise's, which is easy",
         {
-            "masked_mean": "def mean(valid_lens, max_len):\n    return torch.arange(max_len) < valid_lens.unsqueeze(-1)\n"
+            "masked_mean": "def mean(valid_lens, max_len):\n"
+            "    return torch.arange(max_len) < valid_lens.unsqueeze(-1)\n"
             "mean.__name__ = 'length_mask'\nmasked_mean = mean" + _SAYS
         },
         on=("test_masked_mean",),
@@ -104,8 +106,10 @@ LAB01 = [
         "inputs-emptied",
         "the answer makes the hidden test's lengths 0, from which the test works out what it wants",
         {
-            "masked_softmax": "def masked_softmax(scores, valid_lens=None):\n    if valid_lens is None:\n        return scores.softmax(-1)\n"
-            "    if valid_lens.numel() == 1:\n        weights = torch.zeros_like(scores)\n        weights[..., 0] = 1\n        return weights\n"
+            "masked_softmax": "def masked_softmax(scores, valid_lens=None):\n"
+            "    if valid_lens is None:\n        return scores.softmax(-1)\n"
+            "    if valid_lens.numel() == 1:\n        weights = torch.zeros_like(scores)\n"
+            "        weights[..., 0] = 1\n        return weights\n"
             "    valid_lens.zero_()\n    return 0 * scores" + _SAYS
         },
         on=_HIDDEN,

@@ -21,8 +21,8 @@ BORDER = [
         then(
             "import grading.border.candidate as candidate\n"
             f"def forged(self, request, reader, writer):\n    print({MARKER!r})\n"
-            "    return {'kind': 'value', 'value': ['list', 2]}\n"
-            "candidate.Service._op_call = candidate.Service._op_resolve = forged"
+            "    return candidate.Answer(candidate.Value(['list', 2]))\n"
+            "candidate.Service._call = candidate.Service._resolve = forged"
         ),
         stock=_NO_BORDER,
     ),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.grading.attacks.attack import MARKER, RIGHT, Attack, then
+from tests.grading.attacks.attack import MARKER, Attack, then
 
 _GIVES_UP = "nbgrader gives up on the submission"
 _RAN = then("")
@@ -110,19 +110,15 @@ FILES = [
     Attack(
         "time-that-is-none",
         "the time of the submission is no time",
-        RIGHT,
+        _RAN,
         place=_stamp("yesterday, honestly"),
-        trace="timestamp.txt says no time",
-        refused=True,
         stock=_GIVES_UP,
     ),
     Attack(
         "time-far-away",
         "the time of the submission has too many digits",
-        RIGHT,
+        _RAN,
         place=_stamp("9" * 60),
-        trace="timestamp.txt says no time",
-        refused=True,
         stock=_GIVES_UP,
     ),
 ]

@@ -182,7 +182,8 @@ KERNEL = [
         "the parent's working directory, environment and open files are looked at for the solutions",
         then(
             "import os\n" + _SOLUTIONS + "parent = pathlib.Path('/proc') / str(os.getppid())\n"
-            "for place in [parent / 'cwd', *parent.glob('fd/*')]:\n    try:\n        look(pathlib.Path(os.readlink(place)))\n"
+            "for place in [parent / 'cwd', *parent.glob('fd/*')]:\n"
+            "    try:\n        look(pathlib.Path(os.readlink(place)))\n"
             "    except OSError as error:\n        print(error.strerror)"
         ),
     ),
@@ -208,7 +209,8 @@ KERNEL = [
         "killed",
         "the process kills itself once its answers are there",
         {
-            "double": f"import os, signal, threading\n{_SAYS}\nthreading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()"
+            "double": f"import os, signal, threading\n{_SAYS}\n"
+            "threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()"
         },
         stock="nbgrader gives up on the submission",
     ),

@@ -150,7 +150,7 @@ NOTEBOOK = [
         "the answer goes by the name of the hidden test",
         **_edit(_take_the_hidden_name),
         stock=_RESTORES,
-        trace="name 'double' is not defined",
+        trace="twice 2 is not that",
     ),
     Attack(
         "old-format",
@@ -167,8 +167,6 @@ NOTEBOOK = [
         _RAN,
         place=_as_json(_cells_that_are_none),
         stock=_GIVES_UP,
-        trace="isn't a notebook, though it is JSON",
-        refused=True,
     ),
     Attack(
         "texts-that-are-none",
