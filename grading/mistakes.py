@@ -19,9 +19,10 @@ from nbgrader.utils import is_grade, is_solution
 from grading.course import Course, UserError, command
 from grading.standing import outdated
 from grading.table import Mark, exercise_of, marks_in
-from helpers.checks.catalogue import exercise_names, find_exercise
+from helpers.checks.catalogue import exercise_names, find_exercise, lab_of
 from helpers.checks.renamed import current_id
 from helpers.checks.report import RECORD
+from helpers.site import address_of_mistake
 
 BLANK = "left blank"
 NOT_TESTED = "could not be tested"  # the cell stopped with an error, the kernel had ended, or another answer is blank
@@ -43,6 +44,7 @@ class Mistake:
     explanation: str | None
     fails: tuple[str, ...] = ()
     example: str | None = None
+    page: str | None = None  # where the course's site shows it
 
 
 class Label(NamedTuple):
@@ -51,6 +53,7 @@ class Label(NamedTuple):
     title: str
     explanation: str | None = None
     fails: tuple[str, ...] = ()
+    page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,14 @@ def _result(
     of_class = [marks_of_student[name] for marks_of_student in marks.values()]
     labels = Counter(label for labels_of_student in found.values() for label in labels_of_student.get(name, ()))
     mistakes = [
-        Mistake(label.title, count, label.explanation, label.fails, examples[name, label] if label.fails else None)
+        Mistake(
+            label.title,
+            count,
+            label.explanation,
+            label.fails,
+            examples[name, label] if label.fails else None,
+            label.page,
+        )
         for label, count in sorted(labels.items(), key=_named_first)
         if label.title not in (BLANK, NOT_TESTED)
     ]
@@ -211,7 +221,8 @@ def _label(record: dict) -> Label:
     misconception = known.get(current_id(name, record["misconception"]) or "")
     if misconception is None:
         return Label(UNNAMED, None, tuple(f"{text}: {problem}" for text, problem in record.get("fails", ())))
-    return Label(misconception.title, first_sentence(misconception.explanation))
+    page = address_of_mistake(lab_of(name), name, misconception.id)
+    return Label(misconception.title, first_sentence(misconception.explanation), page=page)
 
 
 def first_sentence(text: str) -> str:

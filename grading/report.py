@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grading.course import Course, UserError
 from grading.exporters import SpreadsheetExporter
-from grading.mistakes import ClassResult, ExerciseResult
+from grading.mistakes import ClassResult, ExerciseResult, Mistake
 from grading.report_picture import draw
 from grading.table import table_of_marks
 from helpers.checks.report import rich
@@ -128,7 +128,7 @@ def _points(result: ClassResult) -> str:
 
 def _mistakes(exercise: ExerciseResult) -> str:
     items = "".join(
-        f"<li><strong>{mistake.count} × {rich(mistake.title)}</strong>"
+        f"<li><strong>{mistake.count} × {_linked(mistake)}</strong>"
         f"{f'<br>{rich(mistake.explanation)}' if mistake.explanation else ''}"
         f"{''.join(f'<br>✗ {rich(fails)}' for fails in mistake.fails)}"
         "</li>"
@@ -136,6 +136,11 @@ def _mistakes(exercise: ExerciseResult) -> str:
     )
     body = f"<ul>{items}</ul>" if items else "<p>Nothing.</p>"
     return f"<h3>{escape(exercise.name)}</h3>{body}"
+
+
+def _linked(mistake: Mistake) -> str:
+    title = rich(mistake.title)
+    return f'<a href="{escape(mistake.page)}">{title}</a>' if mistake.page else title
 
 
 _PAGE = """<!DOCTYPE html>

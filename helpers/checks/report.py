@@ -25,6 +25,7 @@ from helpers.checks.heatmaps import Beside, beside
 from helpers.checks.judging import number, numbers, short
 from helpers.checks.where_to_look import Section, section_for
 from helpers.progress import Advice, Way, address_of
+from helpers.site import address_of_mistake
 
 # Where lines of code lie that a student didn't write: the checks, Python and PyTorch.
 NOT_THE_ANSWERS = tuple(str(Path(file).parent) for file in (__file__, traceback.__file__, torch.__file__))
@@ -222,7 +223,9 @@ class Report:
         """On a pass, how far the student is; else where to look."""
         way = self.way
         if self.failures:
-            return [] if self._lab is None else [wording.look_at(self._lab, self.exercise.name, self._theory)]
+            if self._lab is None:
+                return []
+            return [wording.look_at(self._lab, self.exercise.name, self._theory, self._in_gallery)]
         if way is None:
             return []
         following = wording.ALL_DONE if way.next is None else wording.next_is(way.next[0])
@@ -248,9 +251,19 @@ class Report:
             return wording.notebook(self._lab or 0)
         return wording.section(int(section.notebook[:2]), section.heading)
 
+    @property
+    def _in_gallery(self) -> str | None:
+        """Where the course's site shows the mistake, if it is one of the exercise's own and there is a site."""
+        first, name = self.misconceptions[:1], self.exercise.name
+        if not first or first[0] not in self.exercise.misconceptions or name not in exercise_names():
+            return None
+        return address_of_mistake(lab_of(name), name, first[0].id)
+
     def _linked(self, line: str) -> str:
-        """A line of `_standing` with links into the notebook, where it is known which."""
+        """A line of `_standing` with links to the site, and into the notebook where it is known which."""
         html, way = rich(line), self.way
+        if page := self._in_gallery:
+            html = html.replace(escape(page), f'<a href="{escape(page)}">{wording.GALLERY}</a>')
         if way is None or self._lab is None:
             return html
         chapter, section = way.chapter, self._section

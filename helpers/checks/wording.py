@@ -6,6 +6,7 @@ YOURS, WANTED = "yours", "wanted"
 GIVEN = "given"
 DETAILS = "The whole example, and how to repeat it"
 REPEATED = "How to repeat it"
+GALLERY = "on the course's site"
 PRINTED = "While it was checked, your answer printed"
 OPEN_POINTS = "The hidden tests' points are open until it is graded."
 
@@ -92,9 +93,10 @@ def section(number: int, heading: str) -> str:
     return f"{notebook(number)}, “{heading.partition(' · ')[2] or heading}”"
 
 
-def look_at(lab: int, exercise: str, theory: str) -> str:
-    """`theory` is a notebook, or a section of one."""
-    return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}."
+def look_at(lab: int, exercise: str, theory: str, page: str | None) -> str:
+    """`theory` is a notebook, or a section of one; `page` is where the site shows the mistake."""
+    pictured = f" A picture of this mistake: {page}" if page else ""
+    return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}.{pictured}"
 
 
 def next_is(exercise: str) -> str:

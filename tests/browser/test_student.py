@@ -17,7 +17,7 @@ from tests.grading.classroom import filled_in
 pytestmark = pytest.mark.slow
 
 LAB = "my_labs/lab01_masked_softmax/lab01_masked_softmax.ipynb"
-NOTEBOOK_7 = "notebooks/07_alignment_heatmaps.ipynb"
+NOTEBOOK_2 = "notebooks/02_scaled_dot_product.ipynb"
 SOLVED = answers.STUDENTS["sample-ada"]
 TESTS = ("length_mask", "masked_softmax", "breaking_input", "masked_mean")
 
@@ -137,30 +137,28 @@ def test_a_report_looks_the_same_in_a_notebook_that_jupyterlab_does_not_trust(la
     lab.screen.keep("not trusted")
 
 
-def test_the_slider_of_notebook_7_moves_the_picture(lab):
-    # The model needn't be good: it trains for two steps. What makes the slider and its pictures is the notebook's own.
-    notebook = nbformat.read(lab.course / NOTEBOOK_7, as_version=4)
-    cells = {cell.id: cell for cell in notebook.cells}
-    cells["train-chinese"].source = 'chinese = {"word": train("cmn", "word", steps=2)[0]}\nfrench_model = None'
-    cells["heatmaps"].source = cells["heatmaps"].source.partition("figure = ")[0]
-    needed = ["imports", "data", "make-model", "train", "train-chinese", "choose", "chosen", "heatmaps", "draw-step"]
-    cells["imports"].source = "\n".join(cells[name].source for name in needed)
-    quick = NOTEBOOK_7.replace(".ipynb", "_quick.ipynb")
+def test_the_slider_of_notebook_2_moves_the_picture(lab):
+    notebook = nbformat.read(lab.course / NOTEBOOK_2, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    slider = next(i for i, cell in enumerate(cells) if cell.id == "slider")
+    cells[0].source = "\n".join(cell.source for cell in cells[:slider])  # all that it needs, in one cell
+    cells[slider].metadata.pop("jupyter")  # unfolded, it can be clicked on
+    quick = NOTEBOOK_2.replace(".ipynb", "_quick.ipynb")
     nbformat.write(notebook, lab.course / quick)
     lab.open(quick)
-    lab.run("imports")
+    lab.run(cells[0].id)
     lab.run("slider")
 
-    slider = lab.cell("slider").get_by_role("slider")
+    handle = lab.cell("slider").get_by_role("slider")
     picture = lab.cell("slider").locator("img")
     seen = [picture.get_attribute("src")]
-    for step in ("4", "5"):
-        slider.press("ArrowRight")
-        expect(lab.cell("slider").locator(".widget-readout")).to_have_text(step)
+    for width in ("128", "256"):
+        handle.press("ArrowRight")
+        expect(lab.cell("slider").locator(".widget-readout")).to_have_text(width)
         expect(picture).not_to_have_attribute("src", seen[-1])
         seen.append(picture.get_attribute("src"))
         lab.show("slider")
-        lab.screen.keep(f"step {step}")
+        lab.screen.keep(f"d = {width}")
     assert len(set(seen)) == 3
 
 

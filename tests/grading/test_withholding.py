@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from grading.border.handed_over import HANDED_OVER
 from grading.executing import ExecuteApart
 from grading.pruning import Pruned
-from grading.withholding import answers_in_helpers, shown
+from grading.withholding import answers_in_helpers, copy_for, shown
 from helpers.checks import check
 from helpers.checks.catalogue import exercise_names, find_exercise, lab_of
 from helpers.checks.engine import examine
@@ -106,6 +107,13 @@ def test_outside_of_the_sandbox_the_thief_finds_each_answer_in_every_way():
     found = json.loads(written.getvalue())
     assert {"imported", "read", "found in memory", "an oracle", "a table"} <= set(found["length_mask"])
     assert found["breaking_input"] == ["an oracle", "a table"]
+
+
+def test_a_copy_that_somebody_tidied_away_is_made_again():
+    notebook = new_notebook(cells=given(LABS[0]))
+    shutil.rmtree(copy_for(notebook))
+    assert (copy_for(notebook) / "helpers" / "__init__.py").exists()
+    assert copy_for(notebook) == copy_for(notebook)
 
 
 @pytest.mark.slow
