@@ -21,7 +21,7 @@ from grading.roster import enter, known_people, read_roster
 from grading.sample_class import hand_in, labs_with_a_sample
 from grading.standing import outdated
 from grading.submissions import find_submissions, shown, submission_path
-from grading.table import Mark, late_in, marks_of, table_of_marks
+from grading.table import Mark, late_in, marks_of, not_run_in_words, table_of_marks
 
 NOT_ALL_GRADED, USER_ERROR, STOPPED = 1, 2, 130  # exit statuses; 130 is the shell's own for Ctrl-C
 
@@ -197,6 +197,9 @@ def _show(course: Course, lab: str, marks: dict[str, dict[str, Mark] | None]) ->
         if student in late:
             print(f"{shown(student)} was late: {late[student]}")
     known = [(student, of_student) for student, of_student in marks.items() if of_student is not None]
+    for student, of_student in known:
+        if not_run := not_run_in_words(of_student):
+            _complain(f"{shown(student)} was graded, but some of it was {not_run}.", NOT_ALL_GRADED)
     waiting = [(student, name) for student, of_student in known for name, mark in of_student.items() if mark.waits]
     if waiting:
         print(f"Written answers to mark: {len(waiting)}, in the Formgrader of JupyterLab or one by one:")

@@ -25,6 +25,7 @@ from traitlets import Unicode
 
 from grading.course import Course
 from grading.standing import outdated
+from grading.table import marks_in, not_run_in_words
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
@@ -266,7 +267,8 @@ def _row(gradebook: Gradebook, lab: str, name: str, found: SubmittedAssignment |
     score = _number(max(0.0, found.score - penalty))
     late = _number(found.total_seconds_late / 3600) if found.timestamp and assignment.duedate else ""
     waiting = sum(grade.needs_manual_grade for notebook in found.notebooks for grade in notebook.grades)
-    return [lab, due, time, *known, _number(found.score), _number(penalty), score, out_of, late, str(waiting), ""]
+    numbers = [_number(found.score), _number(penalty), score, out_of, late, str(waiting)]
+    return [lab, due, time, *known, *numbers, not_run_in_words(marks_in(found))]
 
 
 def _chosen(asked: list[str], known: list[str], kind: str) -> list[str]:
