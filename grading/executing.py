@@ -45,13 +45,14 @@ class CountingSession(Session):
 
     room = Integer()
     shown = Integer()  # by the cell that runs; once that is more than there is room for, the rest isn't read
+    answered = Bool()  # whether the cell has come to its end
     _cell = ""
 
     def msg(self, msg_type: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Called by the kernel's client for each message that it sends: with a request to execute a cell begins."""
         message = super().msg(msg_type, *args, **kwargs)
         if msg_type == "execute_request":
-            self._cell, self.shown = message["msg_id"], 0
+            self._cell, self.shown, self.answered = message["msg_id"], 0, False
         return message
 
     def deserialize(self, msg_list: list, content: bool = True, copy: bool = True) -> dict[str, Any]:
@@ -66,6 +67,7 @@ class CountingSession(Session):
             # In how many pieces a text comes depends on the time: what isn't text in them doesn't count.
             self.shown += size - (len(self.pack({"name": "stdout", "text": ""})) if kind == "stream" else 0)
             return _NO_MESSAGE if self.shown > self.room else super().deserialize(msg_list, content, copy)
+        self.answered = self.answered or (kind == _REPLY and self.unpack(msg_list[2]).get("msg_id") == self._cell)
         if size <= _LONGEST_REPLY:
             return super().deserialize(msg_list, content, copy)
         return super().deserialize(msg_list, False, copy) | {"content": _TOO_LONG} if kind == _REPLY else _NO_MESSAGE
@@ -139,8 +141,6 @@ class ExecuteApart(Execute):
                 self.log.warning(warning)
         self.timeout = self.limits.seconds_a_cell
         reason = f"it took more than {self.timeout} seconds, and was interrupted"
-        # After a cell that shows very much, the message that it has ended may be among those that get lost.
-        self.raise_on_iopub_timeout = False
         self.shutdown_kernel = "immediate"  # by then `watched` has ended it
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": reason, "traceback": [reason]}
         tidy(nb)
@@ -185,7 +185,9 @@ class ExecuteApart(Execute):
             except DeadKernelError:
                 cell.outputs += self._give_up("it has ended")
             except CellTimeoutError:
-                cell.outputs += self._give_up("it couldn't be interrupted")
+                # After a cell that shows very much, the message that all was shown may be among those that get lost.
+                if not self.kc.session.answered:
+                    cell.outputs += self._give_up("it couldn't be interrupted")
             except Exception as error:  # a kernel that isn't ipykernel any more: messages of no known form
                 cell.outputs += self._give_up(f"it sent what makes no sense ({type(error).__name__})")
             cell.outputs = harmless(self._within_the_room(cell.outputs))

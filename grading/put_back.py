@@ -38,7 +38,7 @@ def is_as_handed_out(cell: dict) -> bool | None:
 def written_into(cell: dict, original: NotebookNode) -> Written:
     """What a student added to a cell of the lab's that isn't the student's to change.
 
-    Where nbgrader's note is lost, by which a copy of an earlier version is known, what that had besides counts as added.
+    Where nbgrader's note is lost, by which a copy of an earlier version is known, all that this had besides counts.
     """
     text = cell.get("source")
     if not isinstance(text, str) or is_as_handed_out(cell):
