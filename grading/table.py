@@ -77,12 +77,14 @@ def exercise_of(cell: str) -> str:
     return cell.removeprefix("test_").removesuffix("_hidden")
 
 
-def table_of_marks(marks: Mapping[str, dict[str, Mark] | None]) -> str:
-    """The class as text: for each student the marks by exercise, or None if there are none."""
+def table_of_marks(marks: Mapping[str, dict[str, Mark] | None], sections: Mapping[str, str]) -> str:
+    """The class as text: for each student the section, if known, and the marks by exercise, or None without any."""
     exercises = next(mark for mark in marks.values() if mark is not None)
     automatic = [name for name, mark in exercises.items() if not mark.by_hand]
     by_hand = [name for name, mark in exercises.items() if mark.by_hand]
     columns = [["student", "", *map(shown, marks)]]
+    if any(student in sections for student in marks):
+        columns += [["section", "", *(shown(sections.get(student, "")) for student in marks)]]
     columns += [_column(name, [name], marks) for name in automatic]
     columns += [_column("automatic_total", automatic, marks)]
     columns += [_column(name, [name], marks) for name in by_hand]
