@@ -105,7 +105,8 @@ def read_roster(path: Path) -> list[Person]:
 
 def _person(row: dict[str, str]) -> Person:
     found = {field: next((row[name] for name in names if row.get(name)), "") for field, names in _COLUMNS.items()}
-    if_there = {field: found.pop(field) if row.keys() & set(_COLUMNS[field]) else None for field in _IF_THERE}
+    values = {field: found.pop(field) for field in _IF_THERE}
+    if_there = {field: value if row.keys() & set(_COLUMNS[field]) else None for field, value in values.items()}
     name = found.pop("name")
     if name and not (found["first_name"] or found["last_name"]):
         last, comma, first = name.partition(",")
@@ -114,7 +115,7 @@ def _person(row: dict[str, str]) -> Person:
         found |= {"first_name": first.strip(), "last_name": last.strip()}
     if found["lms_user_id"] == found["id"]:
         found["lms_user_id"] = ""
-    return Person(**found, **if_there)
+    return Person(section=if_there["section"], extension=if_there["extension"], **found)
 
 
 def known_people(gradebook: Gradebook) -> list[Person]:

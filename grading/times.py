@@ -46,6 +46,8 @@ def read_extension(text: str) -> timedelta | datetime | None:
     """
     if (days := _DAYS.fullmatch(text)) is not None:
         return timedelta(days=float(days[1]))
+    if text.strip() and re.search(r"\d{4}", text) is None:
+        raise ValueError("it has no year")
     until = read_time(text)
     return until + timedelta(days=1, minutes=-1) if until is not None and ":" not in text else until
 
