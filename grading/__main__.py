@@ -17,11 +17,11 @@ from grading.feedback import graded_students, page_path, write_pages
 from grading.handing_back import pack
 from grading.harmless import plain_text
 from grading.marking import mark
-from grading.roster import enter, known_people, read_roster
+from grading.roster import enter, known_people, read_roster, sections
 from grading.sample_class import hand_in, labs_with_a_sample
 from grading.standing import outdated
 from grading.submissions import find_submissions, shown, submission_path
-from grading.table import Mark, late_in, marks_of, table_of_marks
+from grading.table import Mark, late_in, marks_of, not_run_in_words, table_of_marks
 
 NOT_ALL_GRADED, USER_ERROR, STOPPED = 1, 2, 130  # exit statuses; 130 is the shell's own for Ctrl-C
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
     collecting = commands.add_parser("collect", help="put an LMS's download where submissions belong")
     collecting.add_argument("download", metavar="ZIP_OR_FOLDER", type=Path, help="as Canvas or Moodle has it")
-    collecting.add_argument("--roster", metavar="CSV", type=Path, help="the class: id, name, email, section")
+    collecting.add_argument("--roster", metavar="CSV", type=Path, help="the class: id, name, email, section, extension")
     collecting.add_argument("--dry-run", action="store_true", help="show what would go where, and write nothing")
     _add_db(collecting)
     collecting.set_defaults(command=_collect)
@@ -191,12 +191,16 @@ def _autograde(course: Course, arguments: argparse.Namespace) -> int:
 
 def _show(course: Course, lab: str, marks: dict[str, dict[str, Mark] | None]) -> None:
     """Print the table, and what to do next."""
-    print(f"\n{table_of_marks(marks)}\n")
+    with course.gradebook() as gradebook:
+        print(f"\n{table_of_marks(marks, sections(gradebook))}\n")
     late = late_in(course, lab)
     for student in marks:
         if student in late:
             print(f"{shown(student)} was late: {late[student]}")
     known = [(student, of_student) for student, of_student in marks.items() if of_student is not None]
+    for student, of_student in known:
+        if not_run := not_run_in_words(of_student):
+            _complain(f"{shown(student)} was graded, but some of it was {not_run}.", NOT_ALL_GRADED)
     waiting = [(student, name) for student, of_student in known for name, mark in of_student.items() if mark.waits]
     if waiting:
         print(f"Written answers to mark: {len(waiting)}, in the Formgrader of JupyterLab or one by one:")

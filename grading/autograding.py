@@ -17,6 +17,7 @@ import nbformat
 import sqlalchemy
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import OperationalError
@@ -26,14 +27,16 @@ from grading.changed_labs import follow
 from grading.course import Course, UserError
 from grading.jobs import Workers, fit
 from grading.logs import Reason, logging_to
+from grading.pictures_beside import take_in_pictures
 from grading.reading import Unreadable, read
 from grading.rebuilding import cells_written_into, rebuilt
 from grading.recognising import recognised
 from grading.recording import Recorded, content, forget, in_one_transaction, note_content, prepare, recorded, state
 from grading.results import Results, key
+from grading.roster import extensions
 from grading.submissions import fault_of_files, fault_of_name, fault_of_place, submission_path, time_of
 from grading.system_calls import unfiltered
-from grading.times import due_dates, move_due_dates
+from grading.times import Due, due_dates, move_due_dates
 from grading.ungraded import as_if_run, blank_with_reason, comment
 
 _PAUSES = (1, 4, 15)  # seconds to wait for a gradebook that is locked; SQLite itself waits for 5 before it says so
@@ -105,7 +108,8 @@ class _Grading:
         self._course, self._lab, self._reason = course, lab, reason
         self._source = nbformat.read(course.solutions / lab / f"{lab}.ipynb", as_version=4)
         self._results = Results(course.results)
-        self._due = due_dates(course.classroom / "due.csv", lab)
+        with course.gradebook() as gradebook:
+            self._due = _due(course, gradebook, lab)
         self._contents: dict[str, str] = {}  # by student, which files were read: another may come while they are run
 
     def grade(self, students: list[str], workers: Workers) -> Iterator[Outcome]:
@@ -176,7 +180,7 @@ class _Grading:
             submission = read(path)
             if not any(name for name, _ in recognised(submission, self._source)):
                 raise Unreadable(f"{path.name} has none of the lab's cells: it wasn't made from the student's copy")
-            notebook = rebuilt(submission, self._source)
+            notebook = take_in_pictures(rebuilt(submission, self._source), path.parent)
         except Unreadable as error:
             fault = str(error)
             return _Read(blank_with_reason(fault, self._lab, self._source), fault)
@@ -200,11 +204,17 @@ class _Grading:
             return time_of(self._path(student).parent)
         return None
 
+    def _executed(self, student: str) -> Path:
+        return self._course.autograded / student / self._lab / f"{self._lab}.ipynb"
+
     def _is_recorded(self, student: str, notebook: NotebookNode, before: Recorded | None) -> bool:
-        executed = self._course.autograded / student / self._lab / f"{self._lab}.ipynb"
-        if before is None or before.state != state(notebook) or not executed.is_file():
+        if before is None or before.state != state(notebook) or self._time(student) != before.timestamp:
             return False
-        return self._time(student) == before.timestamp
+        # The executed notebook may be of another grading, which was killed before it was recorded.
+        try:
+            return state(nbformat.v4.reads(self._executed(student).read_text(encoding="utf-8"))) == before.state
+        except (OSError, ValueError, KeyError, AttributeError):
+            return False
 
     def _confirm(self, student: str, connection: sqlalchemy.Connection, before: Recorded) -> None:
         """Note that the marks are those of the file as it is now, where it changed and its cells didn't."""
@@ -228,7 +238,11 @@ class _Grading:
         self._reason.text = ""
         handed_in = self._path(student).parent
         try:
-            with tempfile.TemporaryDirectory() as place, in_one_transaction(connection):
+            with (
+                _undone_if_it_fails(self._executed(student).parent),
+                tempfile.TemporaryDirectory() as place,
+                in_one_transaction(connection),
+            ):
                 self._lay_out(Path(place) / student / self._lab, handed_in, found)
                 directory = self._course.directory(
                     assignment_id=self._lab, student_id=student, submitted_directory=place
@@ -279,9 +293,29 @@ def register(course: Course, lab: str, reason: Reason) -> None:
         except NbGraderException as error:
             raise UserError(f"nbgrader couldn't take in the solution of {lab}: {reason.text or error}") from error
     with course.gradebook() as gradebook:
-        if move_due_dates(gradebook, lab, due_dates(course.classroom / "due.csv", lab)):
+        if move_due_dates(gradebook, lab, _due(course, gradebook, lab)):
             forget(gradebook, lab)
         gradebook.db.commit()
+
+
+def _due(course: Course, gradebook: Gradebook, lab: str) -> Due:
+    return due_dates(course.classroom / "due.csv", lab, extensions(gradebook))
+
+
+@contextmanager
+def _undone_if_it_fails(folder: Path) -> Iterator[None]:
+    """What is done to a folder in here is undone if it fails: marks that stay are of the notebook that is there."""
+    with tempfile.TemporaryDirectory() as place:
+        before = Path(place) / "before"
+        if folder.is_dir():
+            shutil.copytree(folder, before)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            if before.is_dir():
+                shutil.copytree(before, folder)
+            raise
 
 
 @contextmanager

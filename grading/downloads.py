@@ -19,6 +19,7 @@ _CANVAS = re.compile(r"(?P<who>[^_]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<attempt>
 _MOODLE = re.compile(r"(?P<who>.+?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<name>.*))?")
 _JUNK = re.compile(r"(\.[^.].*|__MACOSX|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
 _MOST_BYTES = 200 * 2**20  # of a file, unpacked
+_TOO_LARGE = "it is larger than 200 MB: unpack it into submitted/ yourself (a notebook's outputs don't count there)"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _read(path: Path) -> tuple[bytes | None, str]:
     if path.is_symlink():
         return None, "it is a link: ask for the file itself"
     if path.stat().st_size > _MOST_BYTES:
-        return None, f"it is larger than {_MOST_BYTES // 2**20} MB"
+        return None, _TOO_LARGE
     return path.read_bytes(), ""
 
 
@@ -85,7 +86,7 @@ def _unzipped(data: bytes) -> Iterator[tuple[str, tuple[bytes | None, str]]]:
             if entry.is_dir():
                 continue
             if entry.file_size > _MOST_BYTES:
-                yield entry.filename, (None, f"it is larger than {_MOST_BYTES // 2**20} MB")
+                yield entry.filename, (None, _TOO_LARGE)
                 continue
             try:
                 yield entry.filename, (archive.read(entry), "")

@@ -20,31 +20,57 @@ from jupyter_client.session import Session
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Instance, Integer, Unicode
 
 from grading.harmless import harmless, tidy
 from grading.results import Results, key
-from grading.sandbox import Limits, kill, require_bubblewrap, watched
+from grading.sandbox import Limits, kill, require_bubblewrap, size_in_words, watched
 from grading.system_calls import unfiltered
 
 _SECONDS_TO_ANSWER = 30
+_SHOWING = ("stream", "display_data", "update_display_data", "execute_result", "error", "clear_output")  # and comm_...
+_ENDED = "the process that runs the student's code has ended"  # what a test says then
+_REPLY = "execute_reply"
+_LONGEST_REPLY = 2**20  # bytes of a message that shows nothing: it is as small as that by nature, or but for an error
+_TOO_LONG = {"status": "error", "ename": "Error", "evalue": "its message is too long", "traceback": ["too long"]}
+# A message about nothing, which nbclient passes over.
+_NO_MESSAGE: dict[str, Any] = {"header": {}, "parent_header": {}, "metadata": {}, "content": {}, "msg_type": ""}
 
 
 class CountingSession(Session):
-    """Counts what a kernel sends, and reads no more of it than that."""
+    """Reads no more of what a cell shows than there is `room` for, in bytes."""
 
-    most = Integer()
-    received = Integer()
+    room = Integer()
+    shown = Integer()  # by the cell that runs; once that is more than there is room for, the rest isn't read
+    answered = Bool()  # whether the cell has come to its end
+    _cell = ""
+
+    def msg(self, msg_type: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Called by the kernel's client for each message that it sends: with a request to execute a cell begins."""
+        message = super().msg(msg_type, *args, **kwargs)
+        if msg_type == "execute_request":
+            self._cell, self.shown, self.answered = message["msg_id"], 0, False
+        return message
 
     def deserialize(self, msg_list: list, content: bool = True, copy: bool = True) -> dict[str, Any]:
         """Called by the kernel's client for each message that it has received."""
-        self.received += sum(map(len, msg_list))
-        if self.received > self.most:
-            # A message about nothing, which nbclient passes over until the watch has ended the kernel.
-            return {"header": {}, "parent_header": {}, "metadata": {}, "content": {}, "msg_type": ""}
-        return super().deserialize(msg_list, content, copy)
+        head, size = sum(map(len, msg_list[:4])), sum(map(len, msg_list[4:]))
+        if head > _LONGEST_REPLY:
+            return _NO_MESSAGE
+        kind = self.unpack(msg_list[1])["msg_type"]
+        if kind in _SHOWING or kind.startswith("comm"):
+            if self.unpack(msg_list[2]).get("msg_id") != self._cell:
+                return _NO_MESSAGE  # of a cell that is over
+            # In how many pieces a text comes depends on the time: what isn't text in them doesn't count.
+            self.shown += size - (len(self.pack({"name": "stdout", "text": ""})) if kind == "stream" else 0)
+            return _NO_MESSAGE if self.shown > self.room else super().deserialize(msg_list, content, copy)
+        self.answered = self.answered or (kind == _REPLY and self.unpack(msg_list[2]).get("msg_id") == self._cell)
+        if size <= _LONGEST_REPLY:
+            return super().deserialize(msg_list, content, copy)
+        return super().deserialize(msg_list, False, copy) | {"content": _TOO_LONG} if kind == _REPLY else _NO_MESSAGE
 
 
 class SandboxKernelManager(AsyncKernelManager):
@@ -58,7 +84,7 @@ class SandboxKernelManager(AsyncKernelManager):
             transport="ipc",
             ip=str(folder / "k"),
             connection_file=str(folder / "kernel.json"),
-            session=CountingSession(most=limits.output),
+            session=CountingSession(room=limits.output),
             **kwargs,
         )
         self.limits, self.helpers = limits, helpers
@@ -121,6 +147,8 @@ class ExecuteApart(Execute):
         self._tests = TestCells(_trusted_sources(nb))
         self._written = [cell.source for cell in nb.cells if cell.cell_type == "code" and not is_locked(cell)]
         self._gone: str | None = None
+        self._place = "before the first answer"
+        self._stuck = ""  # the test in which the student's code went on though it was interrupted
         with tempfile.TemporaryDirectory(prefix="abh-") as name:
             self._folder = Path(name)
             (self._folder / "work").mkdir()
@@ -138,11 +166,13 @@ class ExecuteApart(Execute):
         self.widget_registry: dict[str, Any] = {}
         with super().setup_kernel(**kwargs):
             self._process = psutil.Process(self.km.provisioner.pid)
-            with watched(self._process, self.limits, lambda: self.kc.session.received) as self._excesses:
+            with watched(self._process, self.limits) as self._excesses:
                 yield
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
         """Called by nbclient for each cell in turn."""
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        self._place = f"in {name}" if name else self._place.replace("in ", "after ", 1)
         if cell.cell_type != "code":
             return cell, resources
         if is_grade(cell) and not is_solution(cell):
@@ -151,19 +181,33 @@ class ExecuteApart(Execute):
         elif not self._gone:
             try:
                 super().preprocess_cell(cell, resources, index)
+                self._stuck = ""
             except DeadKernelError:
                 cell.outputs += self._give_up("it has ended")
             except CellTimeoutError:
-                cell.outputs += self._give_up("it couldn't be interrupted")
+                # After a cell that shows very much, the message that all was shown may be among those that get lost.
+                if not self.kc.session.answered:
+                    cell.outputs += self._give_up("it couldn't be interrupted")
             except Exception as error:  # a kernel that isn't ipykernel any more: messages of no known form
                 cell.outputs += self._give_up(f"it sent what makes no sense ({type(error).__name__})")
-            cell.outputs = harmless(cell.outputs)
+            cell.outputs = harmless(self._within_the_room(cell.outputs))
         return cell, resources
+
+    def _within_the_room(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
+        """What a cell showed; of one that showed too much its errors, and a sentence, whatever came in time."""
+        session = self.kc.session
+        if session.shown <= session.room:
+            session.room -= session.shown
+            return outputs
+        sentence = f"This cell showed more than {size_in_words(self.limits.output)}, and nothing of it is kept.\n"
+        errors = [output for output in outputs if output.output_type == "error"]
+        return [new_output("stream", name="stderr", text=sentence), *errors]
 
     def _give_up(self, reason: str) -> list[NotebookNode]:
         """End the student's process for good: the outputs that say so. Where a limit was the reason, they name that."""
         kill(self._process)
-        self._gone = f"no more of the student's code is run: {(self._excesses or [reason])[0]}"
+        reason, place = (self._excesses or [reason])[0], self._stuck or self._place
+        self._gone = f"no more of the student's code is run: {reason} ({place})"
         return self._tests.not_run(self._gone)
 
     def _test(self, cell: NotebookNode) -> list[NotebookNode]:
@@ -187,10 +231,11 @@ class ExecuteApart(Execute):
                 examiner = Examiner(Channel(connection), deadline, self._written)
                 outputs = self._tests.run(cell.source, examiner)
                 examiner.done()
-        if not self._alive():
-            return outputs + self._give_up("it has ended")
-        if time.monotonic() > deadline:
+        if self._has_ended(outputs):
+            self._give_up("it has ended")  # but this test was run
+        elif time.monotonic() > deadline:
             run_sync(self.km.interrupt_kernel)()
+            self._stuck = self._place
         return outputs
 
     def _answer(self, listener: socket.socket) -> socket.socket | None:
@@ -201,6 +246,15 @@ class ExecuteApart(Execute):
             if not self._alive():
                 break
         return None
+
+    def _has_ended(self, outputs: list[NotebookNode]) -> bool:
+        """Whether the student's process is gone; where a test says so, the system may need a moment to notice."""
+        errors = [output.evalue for output in outputs if output.output_type == "error"]
+        for _ in range(20 if _ENDED in errors else 0):
+            if not self._alive():
+                break
+            time.sleep(0.1)
+        return not self._alive()
 
     def _alive(self) -> bool:
         return run_sync(self.km.is_alive)()

@@ -24,7 +24,9 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Unicode
 
 from grading.course import Course
+from grading.roster import sections
 from grading.standing import outdated
+from grading.table import marks_in, not_run_in_words
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
@@ -51,7 +53,7 @@ class _LMSExporter(ExportPlugin):
         Raises:
             SystemExit: with a sentence, if there is nothing to export or the file can't be written.
         """
-        students = self._students(gradebook)
+        students, self._sections = self._students(gradebook), sections(gradebook)
         labs = [self._graded(gradebook, name, students.keys()) for name in self._labs(gradebook)]
         labs = [lab for lab in labs if lab.marks]
         if not labs:
@@ -120,7 +122,7 @@ class CanvasExporter(_LMSExporter):
             known = student.lms_user_id or ""
             canvas_id, sis_id = (known, "") if known.isdecimal() else ("", known)
             marks = (_number(lab.marks.get(name)) for lab in labs)
-            rows.append([_full_name(student), canvas_id, sis_id, name, "", *marks])
+            rows.append([_full_name(student), canvas_id, sis_id, name, self._sections.get(name, ""), *marks])
         return _csv(rows)
 
     def _filled_in(self, labs: list[_Graded], students: dict[str, Student]) -> str:
@@ -222,7 +224,7 @@ class MoodleExporter(_LMSExporter):
 class SpreadsheetExporter(ExportPlugin):
     """A row for each lab and student whom the gradebook knows; what `nbgrader export` writes if nothing else is said.
 
-    The columns are those of nbgrader's own, and three more. Without a mark there is no score, and never 0.
+    The columns are those of nbgrader's own, and four more. Without a mark there is no score, and never 0.
     """
 
     def export(self, gradebook: Gradebook) -> None:
@@ -234,11 +236,14 @@ class SpreadsheetExporter(ExportPlugin):
         path = Path(self.to or "grades.csv")
         labs = _chosen(list(self.assignment), [assignment.name for assignment in gradebook.assignments], "lab")
         names = _chosen(list(self.student), [student.id for student in gradebook.students], "student")
-        rows = [_COLUMNS.split()]
+        rows, of_section = [_COLUMNS.split()], sections(gradebook)
         for lab in labs:
             old = outdated(Course.here(), gradebook, lab)
             found = {each.student_id: each for each in gradebook.assignment_submissions(lab)}
-            rows += [_row(gradebook, lab, name, found.get(name), old.get(name)) for name in names]
+            rows += [
+                [*_row(gradebook, lab, name, found.get(name), old.get(name)), of_section.get(name, "")]
+                for name in names
+            ]
         try:
             path.write_text(_csv(rows), encoding="utf-8", newline="")
         except OSError as error:
@@ -248,7 +253,7 @@ class SpreadsheetExporter(ExportPlugin):
 
 _COLUMNS = (
     "assignment duedate timestamp student_id last_name first_name email "
-    "raw_score late_submission_penalty score max_score hours_late to_mark remark"
+    "raw_score late_submission_penalty score max_score hours_late to_mark remark section"
 )
 
 
@@ -266,7 +271,8 @@ def _row(gradebook: Gradebook, lab: str, name: str, found: SubmittedAssignment |
     score = _number(max(0.0, found.score - penalty))
     late = _number(found.total_seconds_late / 3600) if found.timestamp and assignment.duedate else ""
     waiting = sum(grade.needs_manual_grade for notebook in found.notebooks for grade in notebook.grades)
-    return [lab, due, time, *known, _number(found.score), _number(penalty), score, out_of, late, str(waiting), ""]
+    numbers = [_number(found.score), _number(penalty), score, out_of, late, str(waiting)]
+    return [lab, due, time, *known, *numbers, not_run_in_words(marks_in(found))]
 
 
 def _chosen(asked: list[str], known: list[str], kind: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -15,6 +15,7 @@ from nbgrader.utils import is_grade, is_solution
 from tqdm import tqdm
 
 from grading.course import Course, UserError, command
+from grading.keeping_marks import why_not_run
 from grading.logs import logging_to
 from grading.times import lateness
 
@@ -37,13 +38,18 @@ class GetMarks(GetGrades):
         """Called by nbgrader's feedback for each notebook."""
         nb, resources = super().preprocess(nb, resources)
         waiting = [cell for cell in nb.cells if cell.metadata.get("nbgrader", {}).pop("waits", False)]
-        nb.cells.insert(0, new_markdown_cell(_marks(nb, waiting)))
-        # nbgrader's heading says 0.0 of a mark that is yet to come.
-        to_come = [f'a[name="{cell.metadata.nbgrader.grade_id}"] ~ .panel-heading .pull-right' for cell in waiting]
+        not_run = {cell.metadata.nbgrader.grade_id: reason for cell in nb.cells if (reason := _not_run(cell))}
+        nb.cells.insert(0, new_markdown_cell(_marks(nb, waiting, not_run)))
+        if not_run:
+            sentence = f"**Not all of it could be run, and what wasn't has no points: {next(iter(not_run.values()))}.**"
+            nb.cells.insert(0, new_markdown_cell(sentence))
+        # nbgrader's heading says 0.0 of a mark that is yet to come, and of what wasn't run.
+        names = [cell.metadata.nbgrader.grade_id for cell in waiting] + list(not_run)
+        to_come = [f'a[name="{name}"] ~ .panel-heading .pull-right' for name in names]
         resources["to_come"] = f"{', '.join(to_come)} {{ display: none }}" if to_come else ""
-        names = resources["nbgrader"]
-        with Gradebook(names["db_url"]) as gradebook:
-            submission = gradebook.find_submission(names["assignment"], names["student"])
+        known = resources["nbgrader"]
+        with Gradebook(known["db_url"]) as gradebook:
+            submission = gradebook.find_submission(known["assignment"], known["student"])
             if how_much := lateness(submission):
                 penalty = submission.late_submission_penalty
                 less = f", for which {penalty:g} points are taken off" if penalty else ""
@@ -74,7 +80,13 @@ class Style(NbGraderPreprocessor):
         return nb, resources
 
 
-def _marks(notebook: NotebookNode, waiting: list[NotebookNode]) -> str:
+def _not_run(cell: NotebookNode) -> str | None:
+    """Why a test without points couldn't be run; None for any other cell."""
+    is_test = cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
+    return why_not_run(cell) if is_test and not cell.metadata.nbgrader.score else None
+
+
+def _marks(notebook: NotebookNode, waiting: list[NotebookNode], not_run: Collection[str]) -> str:
     """A table of the marks, an exercise a row, in place of nbgrader's list of test cells: it leads to each of them."""
     rows: dict[str, list[NotebookNode]] = {}
     heading = ""
@@ -86,11 +98,13 @@ def _marks(notebook: NotebookNode, waiting: list[NotebookNode]) -> str:
             rows.setdefault(heading, []).append(cell)
     lines = ["| exercise | points |", "|---|---|"]
     for heading, cells in rows.items():
-        counted = [cell for cell in cells if cell not in waiting]
+        ended = [cell for cell in cells if cell.metadata.nbgrader.grade_id in not_run]
+        counted = [cell for cell in cells if cell not in waiting and cell not in ended]
         score, of = (sum(cell.metadata.nbgrader[each] for cell in counted) for each in ("score", "points"))
         told = [f"{score:g} of {of:g}"] if counted else []
         open_points = sum(cell.metadata.nbgrader.points for cell in cells if cell in waiting)
         told += [f"not marked yet: {open_points:g}"] if open_points else []
+        told += [f"not run: {sum(cell.metadata.nbgrader.points for cell in ended):g}"] if ended else []
         lines.append(f"| [{heading}](#{cells[0].metadata.nbgrader.grade_id}) | {', '.join(told)} |")
     return "\n".join(lines)
 

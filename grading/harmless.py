@@ -11,6 +11,7 @@ import secrets
 from functools import cache
 from html import escape
 from typing import Any
+from urllib.parse import unquote
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
@@ -26,7 +27,7 @@ _TAG = re.compile(r"<[a-z/!]", re.IGNORECASE)
 _MOST_BEGUN = 500  # an end is looked for in all that follows: with thousands of formulas and none, for many seconds
 _BEGUN = re.compile(r"\\begin\{|\\\\[(\[]")
 _LONGEST = 100_000  # characters of an output, and of what a Markdown cell may take
-_PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}  # what each begins with
+PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}  # what each begins with
 _KEPT = ("nbgrader", "tags", "deletable", "editable")  # of a cell's metadata
 
 _SEQUENCES = re.compile(  # for terminals: colours, titles (up to their end), and the rest
@@ -89,6 +90,8 @@ _TAGS = frozenset(
 _STYLES = CSSSanitizer(allowed_css_properties=["background-color", "color", "font-style", "font-weight", "text-align"])
 _STYLE = re.compile(r"<style[^<>]*>[^<>]*</style>", re.IGNORECASE)  # what pandas puts before a table
 _LINK = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+:|//|#|\Z", re.IGNORECASE)  # begins what names no file of one's own
+_IMG = re.compile(r"<img\b[^<>]*?\bsrc\s*=\s*[\"']?([^\"'<>]+)[^<>]*>", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*\Z")
 _OF_CODE = re.compile(r"(highlight|hl-[a-z0-9]+|[a-z]{1,2}[0-9]?)( hl-[a-z0-9]+)?\Z")  # classes of coloured code
 
@@ -153,6 +156,22 @@ class _Renderer(IPythonRenderer):
         html = re.sub(f"<span>{self._place}-([0-9]+)</span>", lambda found: self._mathml(int(found[1])), html)
         return re.sub(f"{self._place}-([0-9]+)", lambda found: escape(self._formulas[int(found[1])][0]), html)
 
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """Called by mistune for `![…](…)`: a file is named, as a page can't show what lies beside the notebook."""
+        return f"{text} {_file(url)}" if _is_file(url) else super().image(text, url, title)
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """Called by mistune for `[…](…)`."""
+        return f"{text} {_file(url)}" if _is_file(url) else super().link(text, url, title)
+
+    def block_html(self, html: str) -> str:
+        """Called by mistune for tags that stand by themselves."""
+        return super().block_html(_with_files_named(html))
+
+    def inline_html(self, html: str) -> str:
+        """Called by mistune for tags in a text."""
+        return super().inline_html(_with_files_named(html))
+
     def _hold(self, typed: str, tex: str, display: str) -> str:
         self._formulas.append((typed, tex, display))
         return f"<span>{self._place}-{len(self._formulas) - 1}</span>"
@@ -163,6 +182,18 @@ class _Renderer(IPythonRenderer):
             return to_mathml(tex, display)
         except ValueError:
             return escape(typed)
+
+
+def _is_file(url: str) -> bool:
+    return _ELSEWHERE.match(url) is None
+
+
+def _file(url: str) -> str:
+    return f"(<code>{escape(unquote(url))}</code>)"
+
+
+def _with_files_named(html: str) -> str:
+    return _IMG.sub(lambda found: _file(found[1]) if _is_file(found[1]) else found[0], html)
 
 
 def _cleaned(html: str, written: str) -> str:
@@ -218,12 +249,12 @@ def _data(data: dict) -> NotebookNode:
 
 def _pictures(data: Any) -> NotebookNode:
     items = data.items() if isinstance(data, dict) else []
-    return NotebookNode({kind: text for kind, text in items if kind in _PICTURES and _is_picture(kind, text)})
+    return NotebookNode({kind: text for kind, text in items if kind in PICTURES and _is_picture(kind, text)})
 
 
 def _is_picture(kind: str, text: Any) -> bool:
     try:
-        return base64.b64decode("".join(text.split()), validate=True).startswith(_PICTURES[kind])
+        return base64.b64decode("".join(text.split()), validate=True).startswith(PICTURES[kind])
     except (AttributeError, binascii.Error, ValueError):
         return False
 

@@ -6,6 +6,8 @@ comment says so.
 """
 
 import hashlib
+import re
+from collections.abc import Iterable
 
 import sqlalchemy
 from nbformat import NotebookNode
@@ -19,7 +21,7 @@ _ANSWERS = sqlalchemy.Table(
     sqlalchemy.Column("answer", sqlalchemy.String(64), nullable=False),
 )
 
-NOT_RUN = "Not run: "  # begins the comment on an answer that couldn't be tested
+_NOT_RUN = re.compile(r"Not run: ([^()]+) \((.*)\)\.", re.DOTALL)  # a comment: which tests, and why
 _GONE = "no more of the student's code is run"
 
 
@@ -29,10 +31,11 @@ class SaveMarks(SaveAutoGrades):
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Called by nbgrader's autograde for each notebook."""
         self._answer, self._name = "", None
+        self._not_run: dict[str, list[str]] = {}  # by the cell that answers
         return super().preprocess(nb, resources)
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, cell_index: int) -> tuple[NotebookNode, dict]:
-        """Called by nbgrader for each cell in turn: a test belongs to the answer before it."""
+        """Called by nbgrader for each cell in turn: tests belong to the answer before them, of a class several."""
         if is_solution(cell):
             pictures = sorted(cell.get("attachments", {}).items())
             self._name = cell.metadata.nbgrader.grade_id
@@ -45,8 +48,10 @@ class SaveMarks(SaveAutoGrades):
         grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
         waited, points = grade.needs_manual_grade, grade.auto_score
         super()._add_score(cell, resources)
-        if self._name is not None and (reason := _why_not_run(cell)) is not None:
-            self.gradebook.find_comment(self._name, *place).auto_comment = f"{NOT_RUN}{reason}."
+        if self._name is not None and (reason := why_not_run(cell)) is not None:
+            tests = self._not_run.setdefault(self._name, [])
+            tests.append(cell.metadata.nbgrader.grade_id)
+            self.gradebook.find_comment(self._name, *place).auto_comment = f"Not run: {', '.join(tests)} ({reason})."
         database = self.gradebook.db
         _ANSWERS.create(database.connection(), checkfirst=True)
         known = database.execute(sqlalchemy.select(_ANSWERS.c.answer).where(_ANSWERS.c.grade == grade.id)).scalar()
@@ -57,6 +62,13 @@ class SaveMarks(SaveAutoGrades):
         database.commit()
 
 
-def _why_not_run(test: NotebookNode) -> str | None:
+def why_not_run(test: NotebookNode) -> str | None:
+    """Why an executed test cell couldn't be run, as its output says it; None if it could."""
     errors = [output.evalue for output in test.get("outputs", []) if output.output_type == "error"]
     return next((error for error in errors if error.startswith(_GONE)), None)
+
+
+def not_run_in(comments: Iterable[str | None]) -> dict[str, str]:
+    """By test, why it couldn't be run, as the gradebook's comments on a submission say it."""
+    found = [match for comment in comments if (match := _NOT_RUN.fullmatch(comment or "")) is not None]
+    return {test: match[2] for match in found for test in match[1].split(", ")}

@@ -17,6 +17,8 @@ from nbgrader.api import MissingEntry, SubmittedAssignment
 from nbgrader.utils import is_grade, is_solution
 
 from grading.course import Course, UserError, command
+from grading.keeping_marks import why_not_run
+from grading.roster import sections
 from grading.standing import outdated
 from grading.table import Mark, exercise_of, marks_in
 from helpers.checks.catalogue import exercise_names, find_exercise, lab_of
@@ -83,13 +85,15 @@ class ExerciseResult:
 class ClassResult:
     """How a class did in a lab: the marks of each student by exercise, and each exercise's results.
 
-    `left_out` are the students whose marks aren't those of what they handed in, each with the reason.
+    `left_out` are the students whose marks aren't those of what they handed in, each with the reason. `sections` has
+    those of the students who are in one.
     """
 
     lab: str
     marks: dict[str, dict[str, Mark]]
     exercises: list[ExerciseResult]
     left_out: dict[str, str] = field(default_factory=dict)
+    sections: dict[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> list[float]:
@@ -119,7 +123,7 @@ def class_result(course: Course, lab: str) -> ClassResult:
             submissions = sorted(gradebook.assignment_submissions(lab), key=lambda submission: submission.student_id)
         except MissingEntry:
             submissions = []
-        left_out = outdated(course, gradebook, lab)
+        left_out, of_section = outdated(course, gradebook, lab), sections(gradebook)
         for submission in submissions:
             if submission.student_id in left_out:
                 continue
@@ -136,7 +140,7 @@ def class_result(course: Course, lab: str) -> ClassResult:
             for label in labels:
                 examples.setdefault((name, label), _answer(executed, name))
     exercises = [_result(name, marks, found, blank, examples) for name in next(iter(marks.values()))]
-    return ClassResult(lab, marks, exercises, left_out)
+    return ClassResult(lab, marks, exercises, left_out, of_section)
 
 
 def _result(
@@ -206,7 +210,7 @@ def _answer(executed: NotebookNode, exercise: str) -> str:
 def _labels_in(outputs: list[NotebookNode]) -> list[Label]:
     records = [output.data[RECORD] for output in outputs if RECORD in output.get("data", {})]
     failed = [record for record in records if record["held"] < record["properties"]]
-    if not records:
+    if not records or (not failed and why_not_run(NotebookNode(outputs=outputs)) is not None):
         return [Label(NOT_TESTED)]
     if not failed:
         return [Label(ONLY_HIDDEN)]

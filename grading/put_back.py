@@ -17,7 +17,7 @@ from grading.recognising import statements, text_of
 
 @dataclass
 class Written:
-    """What a student wrote into a cell of the lab's: `code` are statements that aren't imports."""
+    """What a student wrote into a cell of the lab's: `code` are statements that aren't imports, `text` is the rest."""
 
     imports: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
@@ -36,18 +36,25 @@ def is_as_handed_out(cell: dict) -> bool | None:
 
 
 def written_into(cell: dict, original: NotebookNode) -> Written:
-    """What a student added to a cell of the lab's that isn't the student's to change."""
+    """What a student added to a cell of the lab's that isn't the student's to change.
+
+    Where nbgrader's note is lost, by which a copy of an earlier version is known, all that this had besides counts.
+    """
     text = cell.get("source")
-    if not isinstance(text, str) or is_as_handed_out(cell) is not False:
+    if not isinstance(text, str) or is_as_handed_out(cell):
         return Written()
+    known = {line.strip() for line in original.source.split("\n")}
+    added_lines = [line for line in text.split("\n") if line.strip() not in known]
     if original.cell_type != "code" or not (found := statements(text)):
-        known = {line.strip() for line in original.source.split("\n")}
-        return Written(text="\n".join(line for line in text.split("\n") if line.strip() not in known).strip())
+        return Written(text="\n".join(added_lines).strip())
     there = {ast.dump(node) for node in statements(original.source)}
     added = [node for node in found if ast.dump(node) not in there]
     imports = [text_of(node, text) for node in added if isinstance(node, ast.Import | ast.ImportFrom)]
     code = [text_of(node, text) for node in added if not isinstance(node, ast.Import | ast.ImportFrom)]
-    return Written(imports, code)
+    comments = [
+        line for line in added_lines if line.lstrip().startswith("#") and not any(line in each for each in code)
+    ]
+    return Written(imports, code, "\n".join(comments))
 
 
 def cells_for(name: str, written: Written) -> list[NotebookNode]:

@@ -1,5 +1,6 @@
 """A student's file read, in whatever state it arrives: its cells are all that counts, and outputs are dropped."""
 
+import codecs
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-_MOST_BYTES = 200 * 2**20  # saved outputs included: they are dropped
+from grading.large_files import MOST_BYTES, without_outputs
+
+_LARGE = 20 * 2**20  # bytes of a file whose outputs are cut out before it is read
+_MOST_BYTES = 200 * 2**20  # without them
+_CLEAR = "clear its outputs (*Clear Outputs of All Cells*), save it and hand it in again"
 _CONFLICT = re.compile(r"^(<<<<<<< |>>>>>>> )", re.MULTILINE)
 _KINDS = {b"PK\x03\x04": "a zip", b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture"}
 
@@ -24,12 +29,21 @@ def read(path: Path) -> NotebookNode:
         Unreadable: if it is none, or can't be read.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise Unreadable(f"{path.name} is larger than {_MOST_BYTES // 2**20} MB")
-        data = path.read_bytes()
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise Unreadable(f"{path.name} is larger than {MOST_BYTES // 2**30} GB: {_CLEAR}")
+        data = without_outputs(path) if size > _LARGE and _begins_as_json(path) else b""
+        if len(data) > _MOST_BYTES or (not data and size > _MOST_BYTES):
+            raise Unreadable(f"{path.name} is larger than {_MOST_BYTES // 2**20} MB even without its outputs: {_CLEAR}")
+        data = data or path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path.name} can't be read: {error.strerror}") from error
     return read_bytes(path.name, data)
+
+
+def _begins_as_json(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(100).removeprefix(codecs.BOM_UTF8).lstrip()[:2].strip() in (b"{", b'{"')
 
 
 def read_bytes(name: str, data: bytes) -> NotebookNode:

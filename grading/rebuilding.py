@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_solution
 
+from grading.pictures_beside import take_in_pictures
 from grading.put_back import cells_for, is_as_handed_out, written_into
 from grading.recognising import definitions, main_definition, name_of, named_cells, recognised
 from grading.submissions import fault_of_files
@@ -44,7 +45,7 @@ class Rebuild(NbGraderPreprocessor):
             raise NotTheStudents(fault)
         folder = course.format_path(course.source_directory, ".", names["assignment"])
         source = nbformat.read(Path(folder) / f"{names['notebook']}.ipynb", as_version=4)
-        return rebuilt(nb, source), resources
+        return take_in_pictures(rebuilt(nb, source), handed_in), resources
 
 
 def rebuilt(submission: NotebookNode, source: NotebookNode) -> NotebookNode:

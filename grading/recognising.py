@@ -49,10 +49,17 @@ def _place_of(wanted: NotebookNode, name: str, cells: list[dict | None]) -> int 
         if cell.get("id") == wanted.get("id") and cell.get("cell_type") == wanted.cell_type and "id" in wanted:
             return place
     if not is_solution(wanted):
-        texts = {wanted.source, _ONLY_FOR_INSTRUCTORS.sub("", wanted.source)}
-        return next((place for place, cell in left if cell.get("source") in texts), None)
+        texts = {wanted.source, released := _ONLY_FOR_INSTRUCTORS.sub("", wanted.source)}
+        same = next((place for place, cell in left if cell.get("source") in texts), None)
+        return same if same is not None else next((place for place, cell in left if _holds(cell, released)), None)
     main = main_definition(wanted.source, name) if wanted.cell_type == "code" else None
     return next((place for place, cell in left if main and main in definitions(cell.get("source"))), None)
+
+
+def _holds(cell: dict, text: str) -> bool:
+    """Whether each line of a text is in a cell, which has others besides."""
+    source, lines = cell.get("source"), [line.strip() for line in text.split("\n") if line.strip()]
+    return isinstance(source, str) and bool(lines) and set(lines) <= {line.strip() for line in source.split("\n")}
 
 
 def main_definition(answer: str, name: str) -> str | None:

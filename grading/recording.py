@@ -42,7 +42,8 @@ def state(notebook: NotebookNode) -> str:
     """A hash of all that a submission's marks depend on: its result, and what each cell is worth."""
     cells = [cell.metadata.nbgrader for cell in notebook.cells if is_grade(cell)]
     points = [[cell["grade_id"], float(cell["points"])] for cell in cells]
-    return hashlib.sha256(json.dumps([key(notebook), points]).encode()).hexdigest()
+    pictures = [cell.attachments for cell in notebook.cells if cell.get("attachments")]  # of written answers
+    return hashlib.sha256(json.dumps([key(notebook), points, pictures], sort_keys=True).encode()).hexdigest()
 
 
 class Note(NbGraderPreprocessor):

@@ -25,7 +25,7 @@ class Files:
 
 def as_text(result: ClassResult) -> str:
     """The table of marks, then each exercise with its mistakes, the most common first."""
-    lines = [table_of_marks(result.marks)]
+    lines = [table_of_marks(result.marks, result.sections)]
     for exercise in result.exercises:
         lines += ["", *_lines_of(exercise)]
     return "\n".join(lines)

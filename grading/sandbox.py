@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,7 +47,7 @@ class Limits:
     seconds: int = 600
     seconds_a_cell: int = 60  # then the cell is interrupted, and the next one has its turn
     processes: int = 64  # and threads
-    output: int = 20 * 2**20  # bytes of all that it prints and shows
+    output: int = 20 * 2**20  # bytes that it prints and shows: of a cell that goes beyond, nothing is kept
     room: int = 200 * 2**20  # bytes in /tmp and in /dev/shm, each
     files: int = 20_000  # in each
     file_size: int = 100 * 2**20
@@ -228,11 +228,11 @@ class SandboxProvisioner(UnprotectedProvisioner):
 
 
 @contextlib.contextmanager
-def watched(process: psutil.Process, limits: Limits, received: Callable[[], int]) -> Iterator[list[str]]:
+def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
     """End a process with all that it started when it uses too much of anything; the list then says of what.
 
     Limits on a process don't hold its children together, some memory isn't counted in any of them, and what the process
-    sends piles up here. `received` tells how many bytes of that have been read.
+    sends piles up here.
     """
     reasons: list[str] = []
     over = threading.Event()
@@ -243,10 +243,8 @@ def watched(process: psutil.Process, limits: Limits, received: Callable[[], int]
     def excess() -> str | None:
         if time.monotonic() > end:
             return f"it took more than {limits.seconds} seconds"
-        if received() > limits.output:
-            return f"it printed and showed more than {_size(limits.output)}"
         if here.memory_info().rss > most_here:
-            return f"it sent more than {_size(limits.memory)}"
+            return f"it sent more than {size_in_words(limits.memory)}"
         return _excess_of(family(process), limits)
 
     def watch() -> None:
@@ -317,7 +315,7 @@ def _excess_of(processes: list[psutil.Process], limits: Limits) -> str | None:
     if threads > limits.processes:
         return f"it started more than {limits.processes} processes and threads"
     if memory > limits.memory and sum(map(_own_memory, processes)) > limits.memory:
-        return f"it used more than {_size(limits.memory)} of memory"
+        return f"it used more than {size_in_words(limits.memory)} of memory"
     if seconds > limits.cpu_seconds:
         return f"it used more than {limits.cpu_seconds} seconds of processor time"
     root = f"/proc/{processes[-1].pid}/root"
@@ -338,5 +336,6 @@ def _own_memory(process: psutil.Process) -> int:
     return 0
 
 
-def _size(size: int) -> str:
+def size_in_words(size: int) -> str:
+    """A number of bytes as a person says it."""
     return f"{size / 2**30:g} GB" if size >= 2**30 else f"{size / 2**20:g} MB"

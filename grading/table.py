@@ -8,7 +8,7 @@ from nbgrader.api import SubmittedAssignment
 
 from grading.course import Course
 from grading.handing_back import collected
-from grading.keeping_marks import NOT_RUN
+from grading.keeping_marks import not_run_in
 from grading.submissions import shown
 from grading.times import lateness
 
@@ -17,8 +17,8 @@ from grading.times import lateness
 class Mark:
     """The points of one exercise.
 
-    `waits` if a person has yet to look at it, `given` if one has given points before, `not_run` if it couldn't be
-    tested.
+    `waits` if a person has yet to look at it, `given` if one has given points before. `not_run` says why some of it
+    couldn't be tested, and is empty if all was.
     """
 
     points: float
@@ -26,7 +26,7 @@ class Mark:
     waits: bool
     by_hand: bool
     given: bool = False
-    not_run: bool = False
+    not_run: str = ""
 
 
 def marks_of(course: Course, lab: str, students: list[str]) -> dict[str, dict[str, Mark]]:
@@ -49,7 +49,7 @@ def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:
     """The marks by exercise, in the lab's order: a seen and a hidden test of one exercise count together."""
     by_hand = {cell.name for notebook in submission.assignment.notebooks for cell in notebook.solution_cells}
     marks: dict[str, Mark] = {}
-    comments = {comment.name: comment for notebook in submission.notebooks for comment in notebook.comments}
+    not_run = not_run_in(comment.auto_comment for notebook in submission.notebooks for comment in notebook.comments)
     grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
     for cell in (cell for notebook in submission.assignment.notebooks for cell in notebook.grade_cells):
         grade = grades[cell.name]
@@ -61,9 +61,15 @@ def marks_in(submission: SubmittedAssignment) -> dict[str, Mark]:
             before.waits or grade.needs_manual_grade,
             cell.name in by_hand,
             before.given or grade.manual_score is not None,
-            exercise in comments and (comments[exercise].auto_comment or "").startswith(NOT_RUN),
+            before.not_run or ("" if grade.manual_score is not None else not_run.get(cell.name, "")),
         )
     return marks
+
+
+def not_run_in_words(marks: Mapping[str, Mark]) -> str:
+    """Which exercises couldn't be run, and why; empty if all were."""
+    reasons = {name: mark.not_run for name, mark in marks.items() if mark.not_run}
+    return f"not run: {', '.join(reasons)} ({next(iter(reasons.values()))})" if reasons else ""
 
 
 def exercise_of(cell: str) -> str:
@@ -71,12 +77,14 @@ def exercise_of(cell: str) -> str:
     return cell.removeprefix("test_").removesuffix("_hidden")
 
 
-def table_of_marks(marks: Mapping[str, dict[str, Mark] | None]) -> str:
-    """The class as text: for each student the marks by exercise, or None if there are none."""
+def table_of_marks(marks: Mapping[str, dict[str, Mark] | None], sections: Mapping[str, str]) -> str:
+    """The class as text: for each student the section, if known, and the marks by exercise, or None without any."""
     exercises = next(mark for mark in marks.values() if mark is not None)
     automatic = [name for name, mark in exercises.items() if not mark.by_hand]
     by_hand = [name for name, mark in exercises.items() if mark.by_hand]
     columns = [["student", "", *map(shown, marks)]]
+    if any(student in sections for student in marks):
+        columns += [["section", "", *(shown(sections.get(student, "")) for student in marks)]]
     columns += [_column(name, [name], marks) for name in automatic]
     columns += [_column("automatic_total", automatic, marks)]
     columns += [_column(name, [name], marks) for name in by_hand]
@@ -93,7 +101,9 @@ def _column(heading: str, exercises: list[str], marks: Mapping[str, dict[str, Ma
 def _cell(marks: list[Mark]) -> str:
     points = f"{sum(mark.points for mark in marks):g}"
     if not any(mark.waits for mark in marks):
-        return "not run" if len(marks) == 1 and marks[0].not_run and points == "0" else points
+        if len(marks) == 1 and marks[0].not_run:
+            return "not run" if points == "0" else f"{points} + not run"
+        return points
     if len(marks) > 1:
         return f"{points} + ?"
     return f"{points} ?" if marks[0].given or points != "0" else "to mark"

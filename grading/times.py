@@ -1,11 +1,12 @@
 """When a lab is due, when a submission came, and how late that is.
 
 Due dates stand in classroom/due.csv, with the columns `lab`, `due` and, for a student who has more time, `student`;
-nbgrader's gradebook has them from there.
+nbgrader's gradebook has them from there. More time for every lab stands in the roster.
 """
 
 import csv
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from grading.course import UserError
 
 _NUMBERS = re.compile(r"\s*\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2,4}\b")
 
+_DAYS = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*(?:d|days?)?\s*", re.IGNORECASE)
 _OFFSET = re.compile(r" ([+-]\d\d:?\d\d)$")  # which nbgrader takes for seconds, where it stands by itself
 
 
@@ -34,22 +36,46 @@ def read_time(text: str) -> datetime | None:
         raise ValueError("it is no time") from error
 
 
+def read_extension(text: str) -> timedelta | datetime | None:
+    """More time as a roster has it: a number of days, or a date until which nothing is late; None for an empty text.
+
+    A date without a time means the whole day.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if (days := _DAYS.fullmatch(text)) is not None:
+        return timedelta(days=float(days[1]))
+    if text.strip() and re.search(r"\d{4}", text) is None:
+        raise ValueError("it has no year")
+    until = read_time(text)
+    return until + timedelta(days=1, minutes=-1) if until is not None and ":" not in text else until
+
+
 @dataclass(frozen=True)
 class Due:
-    """When a lab is due, None if that isn't known, and when it is for students who have more time."""
+    """When a lab is due, None if that isn't known, and when it is for students who have more time.
+
+    `extensions` are those that hold for every lab: for who isn't in `of_student`.
+    """
 
     date: datetime | None = None
     of_student: dict[str, datetime] = field(default_factory=dict)
+    extensions: Mapping[str, timedelta | datetime] = field(default_factory=dict)
 
     def extension(self, student: str) -> timedelta | None:
         """How much more time a student has, as nbgrader counts it."""
-        if self.date is None or student not in self.of_student:
+        if self.date is None:
             return None
-        return self.of_student[student] - self.date
+        more = self.of_student.get(student, self.extensions.get(student))
+        if isinstance(more, datetime):
+            more -= self.date
+        # a date in the roster is no earlier end for a lab that is due after it
+        return more if student in self.of_student or (more is not None and more > timedelta()) else None
 
 
-def due_dates(path: Path, lab: str) -> Due:
-    """What a file of due dates says of a lab; nothing if there is no file.
+def due_dates(path: Path, lab: str, extensions: Mapping[str, timedelta | datetime]) -> Due:
+    """What a file of due dates says of a lab, and students' extensions for all labs; nothing if there is no file.
 
     Raises:
         UserError: if it can't be read, or has a date that is none.
@@ -65,7 +91,7 @@ def due_dates(path: Path, lab: str) -> Due:
     except ValueError as error:
         raise UserError(f"A due date in {path} can't be read ({error}): write it like 2026-11-05 23:59 CET.") from error
     known = {student: due for student, due in found.items() if due is not None}
-    return Due(known.pop("", None), known)
+    return Due(known.pop("", None), known, extensions)
 
 
 def move_due_dates(gradebook: Gradebook, lab: str, due: Due) -> bool:

@@ -138,6 +138,22 @@ def test_a_picture_that_was_none_is_shown_as_it_was_typed():
     assert markdown_to_plain_html(context, "![](attachment:a.png)") == "<pre>![](attachment:a.png)</pre>"
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("![my plot](my%20plot.png)", "<p>my plot (<code>my plot.png</code>)</p>"),
+        ("see [the numbers](data/numbers.csv)", "<p>see the numbers (<code>data/numbers.csv</code>)</p>"),
+        (r"[it](C:\Users\ada\plot.png)", r"it (<code>C:\Users\ada\plot.png</code>)"),
+        ("![](file:///home/ada/plot.png)", "(<code>file:///home/ada/plot.png</code>)"),
+        ('<img src="plot.png" width="300">', "(<code>plot.png</code>)"),
+        ('so <img alt="a" src="plot.png"/> it is', "so (<code>plot.png</code>) it is"),
+        ("[x](<a&b.png>)", "x (<code>a&amp;b.png</code>)"),
+    ],
+)
+def test_a_file_beside_the_notebook_is_named(typed, shown):
+    assert shown in markdown_to_plain_html({}, typed)
+
+
 def test_outputs_are_reduced_to_text_pictures_and_plain_html():
     (output,) = harmless([new_output("display_data", data=SHOWN, metadata=WRONG_METADATA)])
     assert set(output.data) == {"text/html", "text/markdown", "text/latex"}

@@ -1,13 +1,18 @@
 """Marks by hand: in question when their answer changed, and only then; and kept when the lab changes."""
 
+import re
+
 import nbformat
 import pytest
 from nbgrader.converters import Autograde
 from sqlalchemy.exc import OperationalError
 
 from grading.__main__ import main
+from grading.exporters import SpreadsheetExporter
 from grading.results import fingerprint
 from tests.grading.classroom import LAB, filled_in, hand_in, open_gradebook, register_lab, scores
+from tests.grading.test_exporters import by_student, exported
+from tests.grading.test_feedback import page, words
 
 WRITTEN = {"written_masking": "Because of the sum."}
 
@@ -76,28 +81,78 @@ def test_a_lab_whose_cells_change_keeps_the_marks_by_hand(course, marked):
         assert gradebook.find_assignment(LAB).max_score == 20 - 2 + 2 + 7
 
 
-def test_what_could_not_be_run_is_told_apart_from_a_wrong_answer(course, monkeypatch, capsys):
-    reason = "no more of the student's code is run: it has ended"
+REASON = "no more of the student's code is run: it has ended (in masked_softmax)"
 
-    def ended(text, sandbox, course):
+
+@pytest.fixture
+def ended(monkeypatch):
+    """Runs end before the tests that are in this list; another one is failed, and the rest is passed."""
+    not_run = []
+
+    def execute(text, sandbox, course):
         notebook = nbformat.reads(text, as_version=4)
         for cell in notebook.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-            if name in ("test_breaking_input", "test_masked_mean"):
-                gone = name == "test_breaking_input"
-                error = ("CandidateGone", reason) if gone else ("AssertionError", "wrong")
+            if name in (*not_run, "test_masked_mean"):
+                error = ("CandidateGone", REASON) if name in not_run else ("AssertionError", "wrong")
                 cell.outputs = [nbformat.v4.new_output("error", ename=error[0], evalue=error[1], traceback=[])]
         return nbformat.writes(notebook)
 
-    monkeypatch.setattr("grading.jobs.execute", ended)
+    monkeypatch.setattr("grading.jobs.execute", execute)
+    return not_run
+
+
+def row(printed):
+    return next(line for line in printed.splitlines() if line.startswith("ada ")).split(maxsplit=1)[1]
+
+
+def comments(course):
+    with open_gradebook(course) as gradebook:
+        return {each.name: each.comment for each in gradebook.find_submission(LAB, "ada").notebooks[0].comments}
+
+
+def test_what_could_not_be_run_is_told_apart_from_a_wrong_answer(course, ended, capsys):
+    ended += ["test_masked_softmax_hidden", "test_breaking_input"]
     hand_in(course, "ada", filled_in(WRITTEN))
     assert main(["autograde", LAB, "--no-sandbox"]) == 0
-    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("ada "))
-    assert row.split() == ["ada", "3", "8", "not", "run", "0", "11", "to", "mark", "11", "+", "?"]
-    with open_gradebook(course) as gradebook:
-        comments = {each.name: each.comment for each in gradebook.find_submission(LAB, "ada").notebooks[0].comments}
-    assert comments["breaking_input"] == f"Not run: {reason}."
-    assert comments["masked_mean"] == "No response."
+    printed = capsys.readouterr()
+    assert re.split(" {2,}", row(printed.out)) == ["3", "4 + not run", "not run", "0", "7", "to mark", "7 + ?"]
+    said = f"ada was graded, but some of it was not run: masked_softmax, breaking_input ({REASON})."
+    assert said in printed.err.splitlines()
+    found = comments(course)
+    assert found["masked_softmax"] == f"Not run: test_masked_softmax_hidden ({REASON})."
+    assert found["breaking_input"] == f"Not run: test_breaking_input ({REASON})."
+    assert found["masked_mean"] == "No response."
+
+
+def test_the_page_says_so_too(course, ended):
+    ended += ["test_masked_softmax_hidden", "test_breaking_input"]
+    hand_in(course, "ada", filled_in(WRITTEN))
+    main(["autograde", LAB, "--no-sandbox"])
+    assert main(["feedback", LAB]) == 0
+    said = words(page(course, "ada"))
+    assert "".join(f"Not all of it could be run, and what wasn't has no points: {REASON}.".split()) in said
+    assert "masked_softmax4of4,notrun:4" in said and "notrun:3" in said and "masked_mean0of2" in said
+    hidden = 'a[name="test_breaking_input"] ~ .panel-heading .pull-right { display: none }'
+    assert hidden in page(course, "ada").read_text(encoding="utf-8")
+
+
+def test_a_method_that_could_not_be_run_is_told_apart_as_well(course, ended, capsys):
+    path = course / "solutions" / LAB / f"{LAB}.ipynb"
+    path.write_text(path.read_text().replace('"test_masked_softmax_hidden"', '"test_method"'))
+    ended += ["test_masked_softmax", "test_method"]
+    hand_in(course, "ada", filled_in(WRITTEN))
+    assert main(["autograde", LAB, "--no-sandbox"]) == 0
+    assert re.split(" {2,}", row(capsys.readouterr().out))[:4] == ["3", "not run", "not run", "3"]
+    assert comments(course)["masked_softmax"] == f"Not run: test_masked_softmax, test_method ({REASON})."
+
+
+def test_the_spreadsheet_says_what_was_not_run(course, ended):
+    ended += ["test_breaking_input"]
+    hand_in(course, "ada", filled_in(WRITTEN))
+    main(["autograde", LAB, "--no-sandbox"])
+    remark = by_student(exported(course, SpreadsheetExporter), "remark", "student_id")["ada"]
+    assert remark == f"not run: breaking_input ({REASON})"
 
 
 @pytest.mark.parametrize("times", [1, 99])

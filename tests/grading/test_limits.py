@@ -65,26 +65,23 @@ ENDED = {
         "    except BaseException: pass",
         "it couldn't be interrupted",
     ),
-    "200 MB in one line": ("print('x' * 200_000_000)", "printed and showed more than 20 MB"),
-    "200 MB in many lines": (PRINT + "print('some line\\n' * 100_000)", "printed and showed more than 20 MB"),
-    "200 MB on stderr": (PRINT + "print('x' * 1_000_000, file=sys.stderr)", "printed and showed more than 20 MB"),
-    "200 MB on the descriptor": (PRINT + "os.write(1, b'x' * 1_000_000)", "printed and showed more than 20 MB"),
-    "200 MB shown": (
-        PRINT + "display({'text/html': 'x' * 1_000_000}, raw=True)",
-        "printed and showed more than 20 MB",
-    ),
-    "200 MB of error": ("raise ValueError('x' * 200_000_000)", "printed and showed more than 20 MB"),
-    "200 MB in the background": (
-        "import threading\ndef flood():\n    for _ in range(200):\n        print('x' * 1_000_000)\n"
-        "        time.sleep(0.01)\nthreading.Thread(target=flood).start()\ntime.sleep(60)",
-        "printed and showed more than 20 MB",
-    ),
     "many small files": (
         "for i in range(10**6):\n    open(f'/tmp/{i}', 'w').close()\ntime.sleep(60)",
         "made more than 20000 files",
     ),
     "its own end": ("os._exit(0)", "it has ended"),
     "its own kill": ("import signal\nos.kill(os.getpid(), signal.SIGKILL)", "it has ended"),
+}
+
+# What shows too much, and costs nothing but what it shows.
+SHOWS = {
+    "one line": "print('x' * 200_000_000)",
+    "many lines": PRINT + "print('some line\\n' * 100_000)",
+    "stderr": PRINT + "print('x' * 1_000_000, file=sys.stderr)",
+    "the descriptor": PRINT + "os.write(1, b'x' * 1_000_000)",
+    "HTML": PRINT + "display({'text/html': 'x' * 1_000_000}, raw=True)",
+    "a thread": "import threading\ndef flood():\n    for _ in range(200): print('x' * 1_000_000)\n"
+    "thread = threading.Thread(target=flood)\nthread.start()\nthread.join()",
 }
 
 # What fails at once or is interrupted, so that the cells after it still have their turn: what the cell's output says.
@@ -185,11 +182,37 @@ def _is_left(process, place):
 def test_what_takes_too_much_is_ended_with_a_reason_and_keeps_the_points_it_had(grade, name):
     source, reason = ENDED[name]
     limits = {"cpu_seconds": 6, "seconds_a_cell": 60} if "processor time" in reason else {}
-    limits = {"memory": 2 * 2**30, "seconds_a_cell": 40} if "printed" in reason else limits
     (first, second, third), _ = grade(source, **limits)
     assert first is None
     assert "no more of the student's code is run" in third and reason in third
     assert second is not None
+
+
+@pytest.mark.parametrize("name", SHOWS)
+def test_a_cell_that_shows_too_much_keeps_its_points_and_shows_nothing(grade, name):
+    tests, output = grade(SHOWS[name], memory=2 * 2**30, seconds_a_cell=40)
+    assert tests == [None, None, None]
+    assert "This cell showed more than 20 MB, and nothing of it is kept." in output and "xxx" not in output
+
+
+def test_an_error_that_is_too_long_to_show_ends_its_cell_alone(grade):
+    (first, second, third), output = grade("raise ValueError('x' * 200_000_000)", memory=2 * 2**30, seconds_a_cell=40)
+    assert (first, third) == (None, None) and second is not None
+    assert "This cell showed more than 20 MB" in output and "its message is too long" in output
+
+
+def test_an_error_after_too_much_output_is_told(grade):
+    _, output = grade(f"{SHOWS['one line']}\nraise ValueError('here')", memory=2 * 2**30, seconds_a_cell=40)
+    assert "This cell showed more than 20 MB" in output and "ValueError" in output and "here" in output
+
+
+def test_it_is_the_same_cell_that_is_cut_however_the_output_arrives(place):
+    cells = [new_code_cell(f"import time\nfor _ in range({n}): print('x' * 10_000)") for n in (60, 60, 20, 20)]
+    cells[2].source = cells[2].source.replace("print", "time.sleep(0.02); print")  # in many pieces
+    limits = dataclasses.replace(SMALL, output=1_000_500)
+    notebook, _ = ExecuteApart(limits=limits).preprocess(new_notebook(cells=cells), {})
+    shown = ["nothing of it is kept" in cell.outputs[0].text for cell in notebook.cells]
+    assert shown == [False, True, False, False]  # 600 kB, too much, 200 kB, and the last 200 kB that there is room for
 
 
 @pytest.mark.parametrize("name", FAILS)
@@ -205,6 +228,17 @@ def test_what_fails_or_is_interrupted_costs_its_own_exercise_alone(grade, name):
 def test_what_a_submission_leaves_running_ends_with_its_job(grade, name):
     tests, output = grade(LEAVES[name])
     assert tests == [None, None, None], output
+
+
+@pytest.mark.parametrize("defined", [f"{words}\n" for words in ("os._exit(0)", "pass; return os._exit(0)")])
+def test_the_cell_that_ended_the_run_is_named(grade, defined):
+    """Once a cell ends it, once a function when its test calls it."""
+    in_test = "return" in defined
+    source = f"def ends(answer):\n    def second(): {defined}    return second\n@ends" if in_test else defined
+    (first, second, third), _ = grade(source)
+    reason = "no more of the student's code is run: it has ended"
+    assert first is None and third == f"{reason} (in {'test_second' if in_test else 'second'})"
+    assert second == ("the process that runs the student's code has ended" if in_test else f"{reason} (in second)")
 
 
 def test_the_whole_has_a_limit_of_time_too(grade):
@@ -225,4 +259,4 @@ def test_a_function_that_never_returns_is_interrupted_when_its_test_has_waited_l
 def test_a_function_that_cannot_be_interrupted_costs_what_is_still_open(grade):
     (first, second, third), _ = grade(HANGS.format("sum(iter(int, 1))"))
     assert (first, second) == (None, "the student's code took too long")
-    assert "no more of the student's code is run: it couldn't be interrupted" in third
+    assert third == "no more of the student's code is run: it couldn't be interrupted (in test_second)"

@@ -120,3 +120,45 @@ def test_a_text_with_fences_stays_in_its_frame(own):
     cell(own, "test_masked_mean")["source"] = 's = """\n```\n# heading\n```\n"""\ncheck(masked_mean)'
     shown = next(source for source in sources(whole(own)) if source.startswith("*This was written"))
     assert shown.count("````\n") == 1 and shown.endswith("\n````")
+
+
+# What editors lose of a cell: what nbgrader notes in it, and its id as well.
+LOST = [("metadata",), ("metadata", "id")]
+
+
+def without(own, lost):
+    for each in own["cells"]:
+        for key in lost:
+            del each[key]
+    return own
+
+
+@pytest.mark.parametrize("lost", LOST, ids=len)
+def test_a_blank_copy_that_lost_its_notes_has_nothing_added(own, lost):
+    assert len(whole(without(own, lost)).cells) == len(SOURCE.cells)
+    assert cells_written_into(submitted(own), SOURCE) == []
+
+
+@pytest.mark.parametrize("lost", LOST, ids=len)
+def test_what_was_written_into_the_courses_cells_is_kept_if_their_notes_are_lost(own, lost):
+    written = {
+        "imports": "import torch.nn.functional as F",
+        "test_masked_mean": "print(masked_mean)\n# it must be the fill",
+        "written_masking_question": "Because of the sum.",
+    }
+    for name, text in written.items():
+        cell(own, name)["source"] = "".join(cell(own, name)["source"]) + f"\n{text}"
+    found = whole(without(own, lost))
+    assert ("code", written["imports"]) in [(each.cell_type, each.source) for each in found.cells]
+    below = found.cells[found.cells.index(cell(found, "test_masked_mean")) + 1].source
+    assert "print(masked_mean)" in below and "# it must be the fill" in below
+    assert "Because of the sum." in cell(found, "written_masking").source
+    assert cells_written_into(submitted(own), SOURCE) == ["test_masked_mean", "written_masking_question"]
+
+
+def test_a_comment_in_a_cell_of_the_courses_is_shown_below_it(own):
+    cell(own, "test_masked_mean")["source"] = "# I divide by the length\n" + "".join(
+        cell(own, "test_masked_mean")["source"]
+    )
+    found = whole(own)
+    assert "# I divide by the length" in found.cells[found.cells.index(cell(found, "test_masked_mean")) + 1].source

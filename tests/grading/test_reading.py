@@ -2,10 +2,12 @@
 
 import json
 import os
+import tracemalloc
 
 import nbformat
 import pytest
 
+from grading.large_files import without_outputs
 from grading.reading import Unreadable, read
 from grading.rebuilding import rebuilt
 from tests.grading.attacks.attack import RIGHT, named, source
@@ -87,8 +89,65 @@ def test_a_file_too_large_is_not_read(tmp_path):
     path = tmp_path / "doubling.ipynb"
     path.touch()
     os.truncate(path, 2**30)
-    with pytest.raises(Unreadable, match="larger than 200 MB"):
+    with pytest.raises(Unreadable, match="larger than 200 MB even without its outputs: clear its outputs"):
         read(path)
+    os.truncate(path, 2**40)
+    with pytest.raises(Unreadable, match="larger than 2 GB: clear its outputs"):
+        read(path)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Writes a submission whose outputs take more than 200 MB: where it is."""
+
+    def write(end="", **metadata):
+        notebook = json.loads(handed_in())
+        notebook["metadata"] |= metadata
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["HERE", '"]}[{\\']}]
+        path = tmp_path / "doubling.ipynb"
+        before, here, after = json.dumps(notebook).partition("HERE")
+        with path.open("w") as file:
+            file.write(before + here)
+            for _ in range(210):
+                file.write(2**15 * 'a picture\\"\\n,, []\\\\   {}      ')
+            file.write(end or after)
+        return path
+
+    return write
+
+
+@pytest.mark.slow
+def test_saved_outputs_of_over_200_MB_are_cut_out_and_cost_no_memory(large):
+    path = large(widgets={"outputs": [{"a": "]"}]})
+    assert path.stat().st_size > 200 * 2**20
+    tracemalloc.start()
+    assert answer_in(path) == RIGHT["double"] + "  # für Ōe"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**20
+
+
+@pytest.mark.slow
+def test_a_large_file_that_stops_within_its_outputs_says_so(large):
+    with pytest.raises(Unreadable, match="stops in the middle"):
+        read(large(end="x"))
+
+
+def test_what_is_cut_out_of_a_large_file_is_what_nobody_needs(tmp_path):
+    path = tmp_path / "doubling.ipynb"
+    notebook = json.loads(handed_in())
+    before = len(notebook["cells"])
+    text = 'x = {"outputs": [1, 2], "metadata": {}}'
+    notebook["cells"].append({"cell_type": "code", "metadata": {"outputs": [3]}, "source": [text], "outputs": [[[]]]})
+    notebook["cells"].append({"cell_type": "code", "metadata": {}, "outputs": {"a": 1}, "source": ["outputs"]})
+    path.write_text(json.dumps(notebook))
+    found = json.loads(without_outputs(path))
+    assert found["metadata"] == {} and len(found["cells"]) == before + 2
+    for cell, whole in zip(found["cells"], notebook["cells"], strict=True):
+        assert cell | {"outputs": 0} == whole | {"outputs": 0}
+        assert not cell.get("outputs")
 
 
 @pytest.mark.parametrize("cells", [[5], ["cell"], [{"cell_type": ["code"], "metadata": 5}], [{}], [None]])

@@ -85,6 +85,15 @@ def test_blank_untested_and_only_hidden_failures_are_told_apart(course):
     assert found.mistakes == [Mistake("right in the check, wrong in the hidden test", 1, None)]
 
 
+def test_a_hidden_test_that_could_not_be_run_is_no_mistake(course):
+    gone = "no more of the student's code is run: it has ended (in breaking_input)"
+    error = new_output("error", ename="CandidateGone", evalue=gone, traceback=[])
+    outputs = {"test_masked_softmax": [record("masked_softmax", held=12)], "test_masked_softmax_hidden": [error]}
+    graded(course, "ada", RIGHT | {"test_masked_softmax_hidden": 0}, outputs)
+    found = results()
+    assert found.mistakes == [] and found.not_tested == 1
+
+
 def test_a_mistake_that_was_recorded_under_an_earlier_name_counts_with_its_present_one(course):
     for number, misconception in enumerate(["writes-into-values", "writes-into-lengths", "writes-into-arguments"]):
         kept = {"test_masked_mean": [record("masked_mean", misconception)]}
