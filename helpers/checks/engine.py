@@ -128,6 +128,14 @@ def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Findi
         return [replace(each, is_explained=place in explained) for place, each in enumerate(findings)], named
 
 
+def observe_first_cases(answer: Callable, exercise: Exercise, seed: int) -> None:
+    """Let an answer run on the first case of each property but that of large sizes, for a caller who watches it."""
+    with _one_thread(), _plain_settings(), torch.random.fork_rng(devices=()):
+        for looked_at, cases in _trial(exercise, seed).fresh_cases():
+            if looked_at.suggests != "small-sizes-only":  # such a case is slow, and shows nothing more
+                _observe(answer, looked_at.observe, cases[0])
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """A case, and the seed of PyTorch's random numbers while an answer is observed on it.

@@ -59,6 +59,7 @@ class Report:
     advice: Advice | None = None
     way: Way | None = None  # how far the student is, where that is known
     imported: str | None = None  # what of the course's own code the answer is or calls
+    remark: str | None = None  # what there is to say besides of an answer that passes
 
     def show(self) -> None:
         """Display the report in a notebook, or print it elsewhere."""
@@ -105,7 +106,7 @@ class Report:
             first = self.failures[0]
             parts.append([f"{_mark(first)} {first.property.text}{self._problem_of_first}", *self._line_of_error])
             parts += [list(map(plain, self._given)), self._picture.text.splitlines() if self._picture else []]
-        parts.append(self._standing)
+        parts += [self._standing, self._remarks]
         parts.append(
             [self._title_of_list, *(f"  {_mark(each)} {each.property.text}{told}" for each, told in self._list)]
         )
@@ -128,6 +129,7 @@ class Report:
             parts += [_block(rich(line)) for line in (*self._line_of_error, *self._given)]
             parts += [_block(self._picture.html)] if self._picture else []
         parts += [_block(self._linked(line)) for line in self._standing]
+        parts += [_block(rich(line)) for line in self._remarks]
         rows = "".join(
             f'<li style="{_ROW}">{_badge(each)}{rich(each.property.text)}{rich(told)}</li>' for each, told in self._list
         )
@@ -231,6 +233,10 @@ class Report:
         following = wording.ALL_DONE if way.next is None else wording.next_is(way.next[0])
         line = f"{wording.points(way.here, way.of_here, way.in_lab, way.of_lab)}; {following}."
         return [f"{line} {wording.OPEN_POINTS}" if way.has_hidden else line]
+
+    @property
+    def _remarks(self) -> list[str]:
+        return [] if self.remark is None else [self.remark]
 
     @property
     def _lab(self) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from helpers.checks.catalogue import exercise_names, find_exercise
+from helpers.checks.devices import remark_on_devices
 from helpers.checks.engine import Finding, examine, is_blank
 from helpers.checks.imported import imported
 from helpers.checks.report import Report
@@ -62,9 +63,9 @@ def check(
     share = 1 - len(failures) / len(findings)
     advice = None if is_blank(findings) else note_check(exercise, share)
     way = None if is_blank(findings) else way_on(exercise)
-    report = Report(
-        known, seed, findings, misconceptions, written.getvalue(), advice, way, imported(answer, known.name)
-    )
+    own = imported(answer, known.name)
+    remark = None if failures else remark_on_devices(answer, known, seed)
+    report = Report(known, seed, findings, misconceptions, written.getvalue(), advice, way, own, remark)
     report.show()
     if failures and (points is None or len(failures) == len(findings)):
         raise CheckFailed(report.summary, exercise, failures, misconceptions[0].id if misconceptions else None)

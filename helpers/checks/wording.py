@@ -99,6 +99,27 @@ def look_at(lab: int, exercise: str, theory: str, page: str | None) -> str:
     return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}.{pictured}"
 
 
+def _on_a_gpu(stops: bool) -> str:
+    what = "this answer would stop" if stops else "the result would still lie on the CPU"
+    return f"A remark that costs no points: on a GPU {what}."
+
+
+def stays_on_cpu(line: int, code: str, stops: bool) -> str:
+    """`code` makes a tensor on the default device."""
+    return (
+        f"{_on_a_gpu(stops)} Line {line} of your code, `{code}`, makes a tensor on the CPU, wherever the input is. "
+        "With `device=…` you say where."
+    )
+
+
+def stays_as_attribute(name: str, stops: bool) -> str:
+    """A module's attribute is a tensor, and neither a parameter nor a buffer."""
+    return (
+        f"{_on_a_gpu(stops)} When a module goes there, its parameters and buffers go along. The tensor `self.{name}` "
+        "is neither, and stays on the CPU."
+    )
+
+
 def next_is(exercise: str) -> str:
     return f"next: {exercise}"
 

@@ -14,7 +14,7 @@ from tools.hidden_tests import has_hidden_tests, run_hidden_tests
 # An answer may warn. Raised as an error, as in all other tests, the warning would be what the check sees of the answer.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-_ESCAPING = ("forbidden-call", "small-sizes-only", "answers-from-memory")
+_ESCAPING = ("forbidden-call",)
 BANKS = all_banks()
 
 
@@ -32,7 +32,6 @@ def answers_to_hidden_tests(is_right: bool):
     """The answers that a hidden test must judge as the checks do.
 
     Hidden tests see what an answer does, and PyTorch's own attention does the right thing: forbidden calls escape them.
-    They use small inputs, and each once: what goes wrong with others costs the points of the test that is seen.
     """
     exercises = [exercise for exercise in BANKS if has_hidden_tests(lab_of(exercise), exercise)]
     return [each for each in answers(is_right, exercises) if each.values[0].named not in _ESCAPING]
