@@ -92,8 +92,8 @@ def draw_unrolled(
         for word, following in zip(above, inputs[1:], strict=False):
             between = word.right + (_STEP - _BOX) / 2
             corners = (word.after, (between, word.after[1]), (between, following.before[1]))
-            ax.plot(*zip(*corners, strict=True), ":", color=CONTEXT, linewidth=1.5)
-            draw_arrow(ax, corners[-1], following.before, CONTEXT)
+            ax.plot(*zip(*corners, strict=True), ":", color=BLACK, linewidth=1.5)
+            draw_arrow(ax, corners[-1], following.before)
     return figure
 
 
