@@ -265,7 +265,7 @@ def draw_arrows_from_origin(ax: Axes, ends: Sequence[Point], names: Sequence[str
         apart, radius = min(apart, 360 - apart), shortest * (0.35 + 0.26 * i)
         ax.add_patch(Arc((0, 0), 2 * radius, 2 * radius, theta1=first, theta2=first + apart, color=_NEGATIVE))
         middle = math.radians(first + apart / 2)
-        away = radius + 0.14 * shortest
+        away = radius + 0.16 * shortest
         place = away * math.cos(middle), away * math.sin(middle)
         ax.text(*place, f"{apart:.0f}°", color=_NEGATIVE, ha="center", va="center", fontsize=_NUMBER_SIZE)
     xs, ys = zip((0.0, 0.0), *ends, strict=True)
