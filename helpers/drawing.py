@@ -249,26 +249,23 @@ def draw_arrows_from_origin(ax: Axes, ends: Sequence[Point], names: Sequence[str
     `ax` is an ordinary one (`subplots`), with y upwards. A product q·k is the two lengths times the angle's cosine.
     """
     turns = [math.degrees(math.atan2(y, x)) for x, y in ends]
-    longest = max(math.hypot(*end) for end in ends)
-    for end, name, colour in zip(ends, names, colours, strict=True):
+    lengths = [math.hypot(*end) for end in ends]
+    longest, shortest = max(lengths), min(lengths)
+    for end, length, name, colour in zip(ends, lengths, names, colours, strict=True):
         ax.annotate("", end, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.5})
-        stretch = 12 / math.hypot(*end)
-        ax.annotate(
-            name,
-            end,
-            (stretch * end[0], stretch * end[1]),
-            textcoords="offset points",
-            color=colour,
-            ha="center",
-            va="center",
-        )
+        # A name beyond a tip that points sideways begins or ends there, so that it doesn't cover the tip.
+        sideways = end[0] / length
+        side = "center" if abs(sideways) < 0.5 else "left" if sideways > 0 else "right"
+        stretch = (12 if side == "center" else 5) / length
+        place = stretch * end[0], stretch * end[1]
+        ax.annotate(name, end, place, textcoords="offset points", color=colour, ha=side, va="center")
     for i, turn in enumerate(turns[1:]):
         apart = (turn - turns[0]) % 360
         first = turns[0] if apart <= 180 else turn
-        apart, across = min(apart, 360 - apart), longest * (0.8 + 0.35 * i)
-        ax.add_patch(Arc((0, 0), across, across, theta1=first, theta2=first + apart, color=_NEGATIVE))
+        apart, radius = min(apart, 360 - apart), shortest * (0.35 + 0.26 * i)
+        ax.add_patch(Arc((0, 0), 2 * radius, 2 * radius, theta1=first, theta2=first + apart, color=_NEGATIVE))
         middle = math.radians(first + apart / 2)
-        away = 0.5 * across + 0.11 * longest
+        away = radius + 0.16 * shortest
         place = away * math.cos(middle), away * math.sin(middle)
         ax.text(*place, f"{apart:.0f}°", color=_NEGATIVE, ha="center", va="center", fontsize=_NUMBER_SIZE)
     xs, ys = zip((0.0, 0.0), *ends, strict=True)

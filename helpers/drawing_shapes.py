@@ -17,6 +17,7 @@ from helpers.drawing import BLACK, Area, Point, canvas, draw_arrow, draw_block, 
 from helpers.plotting import KEY, OTHERS, QUERY
 
 CONTEXT, PATH, READER = OTHERS[:3]
+FED_BACK = "#777777"
 
 _STEP, _BOX = 1.7, 1.3  # cells: from one step to the next, and the width of a step's box
 _WRITTEN, _STATE, _READ = 0.9, 2.9, 4.9  # cells from the top: the three rows of an unrolled network
@@ -92,8 +93,8 @@ def draw_unrolled(
         for word, following in zip(above, inputs[1:], strict=False):
             between = word.right + (_STEP - _BOX) / 2
             corners = (word.after, (between, word.after[1]), (between, following.before[1]))
-            ax.plot(*zip(*corners, strict=True), ":", color=CONTEXT, linewidth=1.5)
-            draw_arrow(ax, corners[-1], following.before, CONTEXT)
+            ax.plot(*zip(*corners, strict=True), ":", color=FED_BACK, linewidth=1.5)
+            draw_arrow(ax, corners[-1], following.before, FED_BACK)
     return figure
 
 
