@@ -3,36 +3,11 @@
 from matplotlib.figure import Figure
 
 from helpers.drawing import BLACK, WIDEST, canvas, draw_words, write
+from helpers.glosses import glosses
 from helpers.phrasebook import Pair
-from helpers.phrasebook_words import NOUNS
 from helpers.plotting import GRID, OTHERS
 
-MEASURE_WORDS = frozenset(noun.measure for noun in NOUNS.values())
-# What has no word of its own in English, or another one than the alignment says.
-_GRAMMAR = {"的": "(particle)", "了": "(done)", "们": "(plural)", "很": "(is)", "些": "(some)", "。": "."}
 _GLOSS = "#555555"
-
-
-def glosses(pair: Pair) -> list[str]:
-    """For each word of a Chinese translation what it says, in English; for one of another language nothing.
-
-    A measure word has no English of its own; its gloss is "(measure)".
-    """
-    if pair.language != "cmn":
-        return [""] * len(pair.target)
-    rendered = {target: pair.source[source] for target, source in sorted(pair.alignment, reverse=True)}
-    return [
-        _GRAMMAR.get(word) or ("(measure)" if word in MEASURE_WORDS else rendered.get(target, ""))
-        for target, word in enumerate(pair.target)
-    ]
-
-
-def glossed(pair: Pair) -> list[str]:
-    """The words of a translation, each Chinese one with its gloss: "狗 dogs"."""
-    return [
-        f"{word} {gloss}".strip() if gloss != word else word
-        for word, gloss in zip(pair.target, glosses(pair), strict=True)
-    ]
 
 
 def draw_links(pair: Pair) -> Figure:

@@ -157,15 +157,18 @@ def draw_words(
 ) -> list[Area]:
     """Draw words in a row of cells, each `width` wide and in its own colour, or all in one; an Area for each word.
 
-    A cell for a word that isn't one (padding) is drawn in `helpers.plotting.GRID`.
+    A cell for a word that isn't one (padding) is drawn in `helpers.plotting.GRID`. Where the longest word is too long
+    for its cell, all are written smaller.
     """
+    room = 72 * _CELL * (width - 0.2)  # points; a letter is about 0.55 of its size wide
+    size = min(11, room / (0.55 * max(map(len, words), default=1)))
     areas = []
     for i, word in enumerate(words):
         left, colour = corner[0] + i * width, colours if isinstance(colours, str) else colours[i]
         box = ((left + 0.05, corner[1] + 0.05), width - 0.1, 0.9)
         ax.add_patch(Rectangle(*box, facecolor=_mixed(colour, 0.1), edgecolor=colour, linewidth=1.0))
         areas.append(Area(left, corner[1], left + width, corner[1] + 1))
-        write(ax, areas[-1].middle, word, _NEGATIVE if colour == GRID else BLACK)
+        write(ax, areas[-1].middle, word, _NEGATIVE if colour == GRID else BLACK, size=size)
     return areas
 
 

@@ -13,6 +13,7 @@ Kind = Literal["Bahdanau", "Luong", "position only"]
 
 PAPER = OTHERS[0]  # what the paper has besides, and the course's decoder leaves out
 
+_SMALL = 10
 _STEP, _BOX = 4.8, 1.9  # cells: from one step to the next, and the width of a box
 _WRITTEN, _JOIN, _STATE, _LOOK, _SOURCE = 0.9, 3.0, 5.0, 7.5, 10.1  # cells from the top: the rows
 
@@ -65,6 +66,10 @@ def draw_decoder(kind: Kind, source: Sequence[str], given: Sequence[str], writte
         draw_arrow(ax, (look.right - 0.5, rail), (look.right - 0.5, look.bottom), VALUE)
         if kind != "position only":
             draw_arrow(ax, (look.left + 0.5, rail), (look.left + 0.5, look.bottom), KEY)
+    between = (rail + contexts[0].bottom) / 2
+    write(ax, (contexts[0].right - 0.35, between), "values", VALUE, side="left", size=_SMALL)
+    if kind != "position only":
+        write(ax, (contexts[0].left + 0.35, between), "keys", KEY, side="right", size=_SMALL)
     if after:
         _draw_after(ax, states, contexts, writes)
     else:
@@ -88,12 +93,14 @@ def _draw_before(
     writes: Sequence[Area],
     chain: Sequence[Point],
 ) -> None:
+    write(ax, (contexts[0].middle[0] - 0.45, contexts[0].top - 1.0), "query", QUERY, side="right", size=_SMALL)
     for state, look, read, word in zip(states, contexts, reads, writes, strict=True):
         x = look.middle[0] - 0.3
         draw_arrow(ax, (x, state.middle[1]), (x, look.top), QUERY)
         if kind == "position only":
             draw_arrow(ax, read.before, look.after, QUERY)
-        draw_arrow(ax, (look.right - 0.3, look.top), (state.left + 0.2, state.bottom), VALUE)
+        name = "context" if look is contexts[0] else None
+        draw_arrow(ax, (look.right - 0.3, look.top), (state.left + 0.2, state.bottom), VALUE, name=name)
         draw_arrow(ax, state.above, word.below)
         if kind == "Bahdanau":
             bend = look.right - 0.5, _STATE - 1.0
@@ -103,8 +110,10 @@ def _draw_before(
 
 def _draw_after(ax: Axes, states: Sequence[Area], contexts: Sequence[Area], writes: Sequence[Area]) -> None:
     joins = [_box(ax, (look.left, _JOIN), "tanh", BLACK) for look in contexts]
+    write(ax, (contexts[0].middle[0] + 0.15, contexts[0].top - 0.6), "context", VALUE, side="left", size=_SMALL)
     for state, look, join, word in zip(states, contexts, joins, writes, strict=True):
-        draw_arrow(ax, (state.right - 0.3, state.bottom), (look.left + 0.3, look.top), QUERY)
+        name = "query" if look is contexts[0] else None
+        draw_arrow(ax, (state.right - 0.3, state.bottom), (look.left + 0.3, look.top), QUERY, name=name)
         draw_arrow(ax, state.above, (join.left, join.middle[1] + 0.3), BLACK)
         draw_arrow(ax, look.above, join.below, VALUE)
         draw_arrow(ax, join.above, word.below)

@@ -1,13 +1,14 @@
 """Drawings of a Transformer's data: who asks whom, a vector cut into heads, and blocks with residuals around them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from helpers.drawing import BLACK, WIDEST, Area, Point, canvas, draw_arrow, draw_block, draw_words, write
+from helpers.drawing import BLACK, WIDEST, Area, Number, Point, canvas, draw_arrow, draw_block, draw_words, write
 from helpers.plotting import KEY, OTHERS, QUERY, VALUE
 
 RESIDUAL = OTHERS[0]
@@ -61,7 +62,7 @@ def draw_heads(length: int, source_length: int, width: int, heads: int) -> Figur
         (tops[2], "values", VALUE, deep, source_length),
     ):
         area = draw_block(ax, (0.9, top), (wide, height), colour, (str(rows), str(width)), name)
-        _cut(ax, area, heads)
+        _cut(ax, area, heads, colour)
     for head in range(heads):
         left, top = 6.0 + 0.45 * head, 2.6 + 0.45 * head
         size = deep, tall
@@ -76,11 +77,12 @@ def draw_heads(length: int, source_length: int, width: int, heads: int) -> Figur
     joined = draw_block(
         ax, (12.2, 3.1), (wide, tall), BLACK, (str(length), str(width)), "weights × values, side by side"
     )
-    _cut(ax, joined, heads)
+    _cut(ax, joined, heads, BLACK)
     draw_arrow(ax, (9.6, 3.9), (11.6, 3.9))
     draw_arrow(ax, (4.3, 8.2), (11.6, 4.3), VALUE, bend=0.15)
     output = draw_block(ax, (12.2, 6.3), (wide, tall), "#999999", (str(length), str(width)))
-    draw_arrow(ax, (13.8, joined.bottom + 0.7), (13.8, output.top), BLACK, name="× W_O")
+    draw_arrow(ax, (13.8, joined.bottom + 0.7), (13.8, output.top))
+    write(ax, (14.0, (joined.bottom + 0.7 + output.top) / 2), "× W_O", side="left", size=_SMALL)
     write(ax, (13.8, output.bottom + 0.75), "output")
     return figure
 
@@ -108,12 +110,70 @@ def draw_sublayers(rows: int, width: int, start: str, sublayers: Sequence[Sublay
         draw_arrow(ax, (plus[0] + 0.3, middle), following.before)
         write(ax, (plus[0] + 0.35, middle + 0.55), "norm", size=_SMALL)
         _draw_bow(ax, (area.above[0], top - 0.75), (plus[0] + 0.1, middle - 0.25))
+        if number == 1:
+            write(ax, (area.above[0], top - 1.4), "residual", RESIDUAL, side="left", size=_SMALL)
         if each.asks_encoder:
             for beside, colour in ((-0.25, KEY), (0.25, VALUE)):
                 draw_arrow(ax, (box.below[0] + beside, 4.5), (box.below[0] + beside, box.bottom), colour)
             write(ax, (box.below[0], 4.8), "keys and values from the encoder", size=_SMALL)
         area = following
     return figure
+
+
+def draw_transformer(source: Sequence[str], given: Sequence[str], written: Sequence[str]) -> Figure:
+    """Draw a Transformer of two blocks on each side: what it reads, what is written so far, and the words that follow.
+
+    The encoder is the upper row, the decoder the lower one. Keys and values of every decoder block come from the
+    encoder's last block.
+
+    Source: Vaswani et al. (2017), figure 1.
+    """
+    figure, ax = canvas(WIDEST, 7.6)
+    lefts = (0.1, 2.6, 5.0, 8.5)  # words, embeddings, and two blocks
+    encoder, decoder = 0.9, 4.6  # cells from the top
+    for top, words, parts, name in (
+        (encoder, source, "self-attention\nfeed-forward", "encoder block"),
+        (decoder, given, "causal self-attention\ncross-attention\nfeed-forward", "decoder block"),
+    ):
+        middle = top + 0.8
+        write(ax, (lefts[0], middle), "\n".join(_in_lines(words)), side="left")
+        boxes = [_sublayer_box(ax, (lefts[1], top, lefts[1] + 1.8, top + 1.6), "embedding\n+ position")]
+        for number, left in enumerate(lefts[2:], start=1):
+            boxes.append(_sublayer_box(ax, (left, top, left + 2.9, top + 1.6), parts))
+            write(ax, (left + 1.45, top - 0.3 if top == encoder else top + 1.95), f"{name} {number}", size=_SMALL)
+        draw_arrow(ax, (lefts[1] - 0.6, middle), boxes[0].before)
+        for one, following in pairwise(boxes):
+            draw_arrow(ax, one.after, following.before)
+        if top == encoder:
+            last = boxes[-1]
+            continue
+        linear = _sublayer_box(ax, (12.0, top, 13.4, top + 1.6), "linear,\nsoftmax")
+        draw_arrow(ax, boxes[-1].after, linear.before)
+        draw_arrow(ax, linear.after, (14.0, middle))
+        write(ax, (14.1, middle), "\n".join(_in_lines(written)), side="left")
+        rail = (last.bottom + top) / 2
+        for beside, colour in ((-0.25, KEY), (0.25, VALUE)):
+            level = rail + beside / 2
+            ends = [box.above[0] + beside for box in boxes[1:]]
+            ax.plot([ends[0], last.below[0] + beside], [level, level], color=colour, linewidth=1.3)
+            ax.plot([last.below[0] + beside] * 2, [last.bottom, level], color=colour, linewidth=1.3)
+            for x in ends:
+                draw_arrow(ax, (x, level), (x, top), colour)
+        write(ax, (last.below[0] + 0.5, rail), "keys and values,\nfor every decoder block", side="left", size=_SMALL)
+    return figure
+
+
+def _in_lines(words: Sequence[str]) -> list[str]:
+    """Words in lines of two."""
+    return [" ".join(words[i : i + 2]) for i in range(0, len(words), 2)]
+
+
+def _sublayer_box(ax: Axes, sides: tuple[Number, Number, Number, Number], text: str) -> Area:
+    box = Area(*sides)
+    size = box.right - box.left, box.bottom - box.top
+    ax.add_patch(Rectangle((box.left, box.top), *size, facecolor="white", edgecolor="#777777"))
+    write(ax, box.middle, text, size=9)
+    return box
 
 
 def _draw_bow(ax: Axes, start: Point, end: Point) -> None:
@@ -123,12 +183,18 @@ def _draw_bow(ax: Axes, start: Point, end: Point) -> None:
     draw_arrow(ax, (end[0], over), end, RESIDUAL)
 
 
-def _cut(ax: Axes, area: Area, heads: int) -> None:
+def _cut(ax: Axes, area: Area, heads: int, colour: str) -> None:
     """Show how a block's columns are shared out among heads."""
     width = (area.right - area.left) / heads
+    size = width, area.bottom - area.top
     for head in range(heads):
         left = area.left + head * width
-        ax.add_patch(Rectangle((left, area.top), width, area.bottom - area.top, facecolor=HEADS[head % 4], alpha=0.35))
+        ax.add_patch(Rectangle((left, area.top), *size, facecolor="white"))  # so a head has one colour in all blocks
+        ax.add_patch(Rectangle((left, area.top), *size, facecolor=HEADS[head % 4], alpha=0.35))
         write(ax, (left + width / 2, area.middle[1]), str(head + 1), size=_SMALL)
         if head:
             ax.plot([left, left], [area.top, area.bottom], color="white", linewidth=2)
+    frame = Rectangle(
+        (area.left, area.top), area.right - area.left, size[1], fill=False, edgecolor=colour, linewidth=1.8
+    )
+    ax.add_patch(frame)

@@ -11,5 +11,5 @@ def with_palette(png: bytes) -> bytes:
     if picture.mode not in ("RGB", "RGBA"):
         return png
     lighter = io.BytesIO()
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(lighter, "png")
+    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(lighter, "png", optimize=True)
     return lighter.getvalue()

@@ -30,6 +30,20 @@ def test_position_only_has_no_keys_and_two_arrows_of_the_query_a_step():
     assert [len(arrows(figure, colour)) for colour in (QUERY, KEY, VALUE, PAPER)] == [4, 0, 4, 0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("Bahdanau", {"query", "keys", "values", "context"}),
+        ("Luong", {"query", "keys", "values", "context"}),
+        ("position only", {"query", "values", "context"}),
+    ],
+)
+def test_the_arrows_of_the_first_step_say_what_they_carry(kind, names):
+    texts = draw_decoder(kind, SOURCE, GIVEN, WRITTEN).axes[0].texts
+    written = [text.get_text() for text in texts]
+    assert {name for name in ("query", "keys", "values", "context") if written.count(name) == 1} == names
+
+
 def test_what_only_the_papers_have_is_dotted():
     to_the_output = arrows(draw_decoder("Bahdanau", SOURCE, GIVEN, WRITTEN), PAPER)
     fed_to_the_next_step = arrows(draw_decoder("Luong", SOURCE, GIVEN, WRITTEN), PAPER)

@@ -1,11 +1,10 @@
-"""What notebook 06 needs besides: short real sentences, glosses for Chinese, and nouns put into other sentences."""
+"""What notebook 06 needs besides: short real sentences, and nouns put into other sentences."""
 
 import pytest
 import torch
 from torch import nn
 
 from helpers.corpora import Example, phrasebook
-from helpers.glosses import glossed, glosses
 from helpers.patching import with_nouns_swapped_in
 from helpers.real_pairs import bleu_of, forbid_unknown, short_sentences
 from helpers.seq2seq import Encoder, LuongDecoder, Seq2Seq
@@ -23,14 +22,6 @@ def test_the_shortest_sentences_are_split_with_their_references_together(monkeyp
     chosen = {each.source for each in train + test}
     assert len(train) == 16 and len(test) == 2  # 2 more are kept for choices
     assert chosen <= {f"{'x' * n} {n}" for n in range(1, 21)}
-
-
-def test_every_chinese_word_of_the_phrasebook_has_a_gloss():
-    pairs = phrasebook("cmn", size=500)
-    meanings = glosses(pairs)
-    assert {word for pair in pairs for word in pair.target} <= {*meanings, "。", "，"}
-    assert glossed(["我", "的", "猫", "。"], meanings) == "我(I) 的(of) 猫(cat) 。"
-    assert glossed(["零"], meanings) == "零(?)"
 
 
 def test_a_noun_is_put_into_another_sentence_and_looked_for_in_what_is_written():
