@@ -48,7 +48,7 @@ def cached_attention(
     New token t sees all that is cached, and the new ones up to itself. Returns the outputs, and a cache that holds the
     new keys and values as well, after the old ones; the cache that came in stays as it was.
 
-    Source: Shazeer (2019), section 2.4, where attention with a cache is "incremental".
+    Source: Shazeer (2019), where decoding with a cache is "incremental".
     Raises:
         ValueError: if keys or values haven't the queries' shape.
     """
@@ -72,7 +72,7 @@ class DecoderBlock(nn.Module):
 
     `attend` is called as `cached_attention` is. Around each half a residual, and layer norm after it.
 
-    Source: Vaswani et al. (2017), section 3.1; without the encoder: Radford et al. (2018), section 3.1.
+    Source: Vaswani et al. (2017), section 3.1; without the encoder: Radford et al. (2018).
     Raises:
         ValueError: if `embed_dim` can't be shared out evenly among the heads.
     """
@@ -102,7 +102,7 @@ class LanguageModel(nn.Module):
     Called with a cache, it reads the new tokens as those that come after what is cached. `attend` is the attention of
     its blocks: `cached_attention`, or another that is called alike.
 
-    Source: Radford et al. (2018), section 3.1; the positions are those of Vaswani et al. (2017), section 3.5.
+    Source: Radford et al. (2018); the positions are those of Vaswani et al. (2017), section 3.5.
     Raises:
         ValueError: if `embed_dim` can't be shared out evenly among the heads, or `num_layers` is less than 1.
     """
@@ -149,7 +149,7 @@ def sample_next(
     With `top_k` only that many tokens can come, the likeliest ones. Random numbers come from `generator`, which is on
     the logits' device; without one, from PyTorch's own.
 
-    Source: Fan et al. (2018), section 5.1, for `top_k`.
+    Source: Fan et al. (2018), for `top_k`.
     Raises:
         ValueError: if `temperature` is negative, or `top_k` isn't in 1..vocab.
     """

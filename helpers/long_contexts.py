@@ -74,7 +74,7 @@ def attend_in_blocks(
 
     Raises:
         ValueError: if `block_size` is less than 1.
-    Source: the idea of Dao et al. (2022), without what that does for a GPU's fast memory.
+    Source: Rabe and Staats (2021), and Dao et al. (2022) without what they do for a GPU's fast memory.
     """
     if block_size < 1:
         raise ValueError(f"block_size must be at least 1, not {block_size}")
@@ -92,7 +92,7 @@ def sliding_window_mask(length: int, window: int) -> Bool[Tensor, "{length} {len
 
     Raises:
         ValueError: if `window` is less than 1.
-    Source: Beltagy et al. (2020), section 3.1.
+    Source: Beltagy et al. (2020).
     """
     if window < 1:
         raise ValueError(f"window must be at least 1, not {window}")

@@ -112,4 +112,18 @@ EQUIVALENT: dict[tuple[str, str], dict[str, str]] = {
     ("lab09_language_model", "generate"): {
         "line 8: 0  →  -1": "the first text is the last: there is one",
     },
+    ("lab10_long_contexts", "rotate"): {
+        "line 7: torch.arange(0, dim, 2, device=x.device, dtype=torch.float32)  →  "
+        "torch.arange(0, dim, 2, dtype=torch.float32)": _ON_A_GPU,
+        "line 7: torch.arange(0, dim, 2, device=x.device, dtype=torch.float32)  →  "
+        "torch.arange(0, dim, 2, device=x.device)": "whole numbers that are divided become float32",
+    },
+    ("lab10_long_contexts", "online_step"): {
+        "line 4: scores.detach()  →  scores": "the output doesn't depend on the maximum: no gradient comes through it",
+        "line 6: torch.maximum(state[0], maximum)  →  torch.maximum(maximum, state[0])": (
+            "the larger of two is the larger one, whichever is named first"
+        ),
+        "line 7: 0.0  →  1.0": "a row of −∞ needs some finite number; which one doesn't matter",
+        "line 16: 1.0  →  3.0": "where the total is 0 the sum of values is, too: 0 divided by anything",
+    },
 }

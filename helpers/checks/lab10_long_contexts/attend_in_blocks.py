@@ -23,7 +23,7 @@ from helpers.checks.judging import (
     output,
     right_gradient,
 )
-from helpers.checks.lab10_long_contexts.shared import in_half_precision, only_arguments
+from helpers.checks.lab10_long_contexts.shared import in_half_precision, only_arguments, scaled, wrong_scales
 from helpers.checks.noting import NotingStep
 from helpers.checks.spoiling import cutting, overwriting, remembering, stopping_at_64
 
@@ -108,14 +108,10 @@ def _forbidden(answer: Callable, args: tuple) -> tuple[str, ...]:
     return uses(answer)
 
 
-def _scaled(queries: Tensor, keys: Tensor) -> Tensor:
-    return queries @ keys.mT / math.sqrt(queries.shape[-1])
-
-
 def _in_blocks(
     starts: Callable = lambda count, size: range(0, count, size),
     end: Callable = lambda first, size: first + size,
-    score: Callable = _scaled,
+    score: Callable = scaled,
     carry: Callable = lambda state: state,
     of_values: Callable = lambda values, first, last: values[:, first:last],
     change: Callable = lambda scores: scores,
@@ -138,7 +134,7 @@ _right = _in_blocks()
 
 
 def _at_once(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    return _scaled(queries, keys).softmax(-1) @ values
+    return scaled(queries, keys).softmax(-1) @ values
 
 
 def _blocks_by_themselves(mix: Callable) -> Callable:
@@ -147,7 +143,7 @@ def _blocks_by_themselves(mix: Callable) -> Callable:
     def attend(queries: Tensor, keys: Tensor, values: Tensor, block_size: int, step: Callable) -> Tensor:
         firsts = range(0, keys.shape[1], block_size)
         blocks = [(keys[:, first : first + block_size], values[:, first : first + block_size]) for first in firsts]
-        return mix([step(None, _scaled(queries, some), of_them)[2] for some, of_them in blocks])
+        return mix([step(None, scaled(queries, some), of_them)[2] for some, of_them in blocks])
 
     return attend
 
@@ -164,7 +160,7 @@ def _query_by_query(queries: Tensor, keys: Tensor, values: Tensor, block_size: i
 
 def _blocks_of_queries(queries: Tensor, keys: Tensor, values: Tensor, block_size: int, step: Callable) -> Tensor:
     pieces = queries.split(block_size, dim=1)
-    return torch.cat([step(None, _scaled(piece, keys), values)[2] for piece in pieces], dim=1)
+    return torch.cat([step(None, scaled(piece, keys), values)[2] for piece in pieces], dim=1)
 
 
 def _by_name(queries: Tensor, keys: Tensor, values: Tensor, block_size: int, step: Callable) -> Tensor:
@@ -272,7 +268,7 @@ EXERCISE = Exercise(
             "The result is right, and nothing is saved: the whole matrix of scores is there at once. A block has "
             "`block_size` keys.",
             (
-                lambda queries, keys, values, block_size, step: step(None, _scaled(queries, keys), values)[2],
+                lambda queries, keys, values, block_size, step: step(None, scaled(queries, keys), values)[2],
                 _blocks_of_queries,
             ),
         ),
@@ -351,7 +347,7 @@ EXERCISE = Exercise(
                 lambda queries, keys, values, block_size, step: _in_blocks(score=lambda queries, keys: keys)(
                     queries, keys, values, block_size, step
                 ),
-                _in_blocks(score=lambda queries, keys: _scaled(queries, keys).mT),
+                _in_blocks(score=lambda queries, keys: scaled(queries, keys).mT),
             ),
         ),
         Misconception(
@@ -373,18 +369,7 @@ EXERCISE = Exercise(
                 _in_blocks(result=lambda state: state[2] * state[1]),
             ),
         ),
-        mistakes.NEVER_SCALES.explained(
-            "The scores that go into a step are divided by √d: in blocks as in one piece.",
-            _in_blocks(score=lambda queries, keys: queries @ keys.mT),
-        ),
-        mistakes.DIVIDES_BY_D.explained(
-            "It is the *root* of d by which scores are divided.",
-            _in_blocks(score=lambda queries, keys: queries @ keys.mT / queries.shape[-1]),
-        ),
-        mistakes.ROOT_OF_ANOTHER_SIZE.explained(
-            "√d is the root of the number of columns of a query. It has nothing to do with how many keys a block has.",
-            _in_blocks(score=lambda queries, keys: queries @ keys.mT / math.sqrt(keys.shape[1])),
-        ),
+        *wrong_scales(_in_blocks),
         Misconception(
             "step-not-called-as-asked",
             "`step` isn't called as it should be",

@@ -28,6 +28,8 @@ from helpers.checks.lab10_long_contexts.shared import (
     only_arguments,
     refusal,
     refused,
+    scaled,
+    wrong_scales,
 )
 from helpers.checks.spoiling import cutting, overwriting, remembering, stopping_at_64
 
@@ -85,14 +87,10 @@ def _repeated(keys: Tensor, heads: int) -> Tensor:
     return keys.repeat_interleave(heads // keys.shape[1], dim=1)
 
 
-def _scored(queries: Tensor, keys: Tensor) -> Tensor:
-    return queries @ keys.mT / math.sqrt(queries.shape[-1])
-
-
 def _grouped(
     share: Callable = _repeated,
     share_values: Callable | None = None,
-    score: Callable = _scored,
+    score: Callable = scaled,
     weigh: Callable = lambda scores: scores.softmax(-1),
     result: Callable = lambda output, weights: output,
     check: bool = True,
@@ -255,20 +253,7 @@ EXERCISE = Exercise(
             "heads on one axis.",
             (lambda queries, keys, values: _right(queries, keys, values).unflatten(1, (keys.shape[1], -1)),),
         ),
-        mistakes.NEVER_SCALES.explained(
-            "Sharing keys changes nothing about the scores: they are divided by √d, as ever.",
-            _grouped(score=lambda queries, keys: queries @ keys.mT),
-        ),
-        mistakes.DIVIDES_BY_D.explained(
-            "It is the *root* of d that a score is divided by.",
-            _grouped(score=lambda queries, keys: queries @ keys.mT / queries.shape[-1]),
-        ),
-        mistakes.ROOT_OF_ANOTHER_SIZE.explained(
-            "√d is the root of the number of *columns* that a query has in a head.",
-            _grouped(score=lambda queries, keys: queries @ keys.mT / math.sqrt(keys.shape[2])),
-            _grouped(score=lambda queries, keys: queries @ keys.mT / math.sqrt(queries.shape[1])),
-            _grouped(score=lambda queries, keys: queries @ keys.mT / math.sqrt(queries.shape[1] * queries.shape[3])),
-        ),
+        *wrong_scales(_grouped),
         mistakes.SOFTMAX_OVER_WRONG_AXIS.row(
             _grouped(weigh=lambda scores: scores.softmax(-2)),
             _grouped(weigh=lambda scores: scores.softmax(1)),

@@ -19,6 +19,10 @@ def _divided(gathered: Tensor, total: Tensor) -> Tensor:
     return gathered / total.masked_fill(total == 0, 1.0)
 
 
+def _as_gathered(gathered: Tensor, total: Tensor) -> Tensor:
+    return gathered
+
+
 def _step(
     best: Callable = lambda scores: scores.amax(-1, keepdim=True),
     running: Callable = torch.maximum,
@@ -258,8 +262,18 @@ MISTAKES = (
         "What you return is the weighted *sum*. The weights are terms of the total, and don't sum to 1 until they are "
         "divided by it. (FlashAttention divides once, at the very end. Here the output is a mean after every step.)",
         (
-            _step(divide=lambda gathered, total: gathered, output_so_far=lambda output, total, factor: output * factor),
-            _step(divide=lambda gathered, total: gathered),
+            _step(divide=_as_gathered, output_so_far=lambda output, total, factor: output * factor),
+            _step(divide=_as_gathered),
+        ),
+    ),
+    Misconception(
+        "divided-in-the-first-block-alone",
+        "after the first block nothing is divided any more",
+        "With a single block your `output` is a mean. From the second block on it is a sum. Every step ends like the "
+        "first one: what was gathered is divided by the total so far.",
+        (
+            _after_a_first(_step(divide=_as_gathered)),
+            _after_a_first(_step(divide=_as_gathered, output_so_far=lambda output, total, factor: output * factor)),
         ),
     ),
     Misconception(

@@ -1,5 +1,7 @@
-"""What lab 10's exercises share: how a refusal is observed, and how numbers are judged that rounding may change."""
+"""What lab 10's exercises share: how a refusal is observed, how numbers are judged that rounding may change, and what
+goes wrong where scores are divided by √d."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from helpers.checks.engine import Case, Draw
+from helpers.checks import mistakes
+from helpers.checks.engine import Case, Draw, Misconception
 from helpers.checks.judging import equals, has_dtype, has_shape
 
 
@@ -58,3 +61,29 @@ def in_half_precision(got: Any, want: Tensor) -> str | None:
 def only_arguments(cases: Callable[[Draw], Iterator[Case]], *names: str) -> Callable[[Draw], Iterator[Case]]:
     """The arguments of some of the cases, for `changed_arguments`."""
     return lambda draw: (Case(case.args, names) for case in list(cases(draw))[2:5])
+
+
+def scaled(queries: Tensor, keys: Tensor) -> Tensor:
+    """(…, query, d) and (…, key, d) to the scaled scores (…, query, key)."""
+    return queries @ keys.mT / math.sqrt(queries.shape[-1])
+
+
+def wrong_scales(attention: Callable[..., Callable]) -> tuple[Misconception, ...]:
+    """The rows about √d. `attention(score=…)` makes an answer whose scores are `score(queries, keys)`."""
+    return (
+        mistakes.NEVER_SCALES.explained(
+            "Scores are divided by √d, as ever: neither groups nor blocks change anything about that.",
+            attention(score=lambda queries, keys: queries @ keys.mT),
+        ),
+        mistakes.DIVIDES_BY_D.explained(
+            "It is the *root* of d by which scores are divided.",
+            attention(score=lambda queries, keys: queries @ keys.mT / queries.shape[-1]),
+        ),
+        mistakes.ROOT_OF_ANOTHER_SIZE.explained(
+            "√d is the root of the number of *columns* that a query has. How many heads, queries or keys there are has "
+            "nothing to do with it.",
+            attention(score=lambda queries, keys: queries @ keys.mT / math.sqrt(keys.shape[-2])),
+            attention(score=lambda queries, keys: queries @ keys.mT / math.sqrt(queries.shape[1])),
+            attention(score=lambda queries, keys: queries @ keys.mT / math.sqrt(queries.shape[1] * queries.shape[-1])),
+        ),
+    )

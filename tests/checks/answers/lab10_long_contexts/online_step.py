@@ -255,6 +255,17 @@ def divides_at_the_end_maybe(state, scores, values):
     return maximum, total, summed
 
 
+@wrong(named="divided-in-the-first-block-alone")
+def forgets_the_last_line_of_the_else(state, scores, values):
+    maximum, anchor = parts(state, scores)
+    weights = (scores - anchor).exp()
+    total, summed = weights.sum(-1, keepdim=True), weights @ values
+    if state is None:
+        return maximum, total, divided(summed, total)
+    kept = state[1] * (state[0] - anchor).exp()
+    return maximum, total + kept, summed + kept * state[2]
+
+
 @wrong(named="state-ignored")
 def the_block_alone(state, scores, values):
     return rescaled(None, scores, values)
