@@ -40,6 +40,7 @@ class _Graded:
     marks: dict[str, float]
     comments: dict[str, str]
     waiting: dict[str, list[str]]  # by written answer, the students whose answer isn't marked yet
+    not_run: dict[str, str]  # by student, what couldn't be run
 
 
 class _LMSExporter(ExportPlugin):
@@ -89,6 +90,8 @@ class _LMSExporter(ExportPlugin):
 
     def _warn_of_waiting(self, labs: list[_Graded]) -> None:
         for lab in labs:
+            for student, what in lab.not_run.items():
+                self.log.warning("In %s some of what %s handed in was %s.", lab.name, student, what)
             for answer, students in lab.waiting.items():
                 self.log.warning(
                     "In %s the written answer %s waits for a person, so that these marks aren't final: %s.",
@@ -286,6 +289,7 @@ def _graded(gradebook: Gradebook, lab: str, students: Collection[str]) -> _Grade
     marks: dict[str, float] = {}
     comments: dict[str, str] = {}
     waiting: dict[str, list[str]] = {}
+    not_run: dict[str, str] = {}
     for submission in sorted(gradebook.assignment_submissions(lab), key=lambda submission: submission.student_id):
         name = submission.student_id
         if name not in students or not _is_graded(submission):
@@ -293,11 +297,13 @@ def _graded(gradebook: Gradebook, lab: str, students: Collection[str]) -> _Grade
         penalty = submission.late_submission_penalty or 0
         marks[name] = max(0.0, submission.score - penalty)
         comments[name] = "; ".join(_comments(submission, penalty))
+        if what := not_run_in_words(marks_in(submission)):
+            not_run[name] = what
         for notebook in submission.notebooks:
             for grade in notebook.grades:
                 if grade.needs_manual_grade:
                     waiting.setdefault(grade.name, []).append(name)
-    return _Graded(lab, gradebook.find_assignment(lab).max_score, marks, comments, waiting)
+    return _Graded(lab, gradebook.find_assignment(lab).max_score, marks, comments, waiting, not_run)
 
 
 def _is_graded(submission: SubmittedAssignment) -> bool:

@@ -8,7 +8,7 @@ from nbgrader.converters import Autograde
 from sqlalchemy.exc import OperationalError
 
 from grading.__main__ import main
-from grading.exporters import SpreadsheetExporter
+from grading.exporters import CanvasExporter, SpreadsheetExporter
 from grading.results import fingerprint
 from tests.grading.classroom import LAB, filled_in, hand_in, open_gradebook, register_lab, scores
 from tests.grading.test_exporters import by_student, exported
@@ -147,12 +147,14 @@ def test_a_method_that_could_not_be_run_is_told_apart_as_well(course, ended, cap
     assert comments(course)["masked_softmax"] == f"Not run: test_masked_softmax, test_method ({REASON})."
 
 
-def test_the_spreadsheet_says_what_was_not_run(course, ended):
+def test_the_exports_say_what_was_not_run(course, ended, caplog):
     ended += ["test_breaking_input"]
     hand_in(course, "ada", filled_in(WRITTEN))
     main(["autograde", LAB, "--no-sandbox"])
     remark = by_student(exported(course, SpreadsheetExporter), "remark", "student_id")["ada"]
     assert remark == f"not run: breaking_input ({REASON})"
+    exported(course, CanvasExporter)
+    assert f"In {LAB} some of what ada handed in was not run: breaking_input ({REASON})." in caplog.text
 
 
 @pytest.mark.parametrize("times", [1, 99])
