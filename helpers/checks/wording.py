@@ -72,8 +72,11 @@ def points(here: str, of_here: str, in_lab: str, of_lab: str) -> str:
     return f"{here} of {of_here} points here, {in_lab} of {of_lab} in this lab"
 
 
-def text_of(exercise: str) -> str:
-    return f"the text of `{exercise}` and its hints"
+def text_of(exercise: str, hint: str | None) -> str:
+    """The exercise's text, or the one hint that helps, by its title: "Hint" if it is the only one."""
+    if hint is None:
+        return f"the text of `{exercise}` and its hints"
+    return f"the hint of `{exercise}`" if hint == "Hint" else f"“{hint}” of `{exercise}`"
 
 
 def notebook(lab: int) -> str:
@@ -92,9 +95,9 @@ def section(number: int, heading: str) -> str:
     return f"{notebook(number)}, “{heading.partition(' · ')[2] or heading}”"
 
 
-def look_at(lab: int, exercise: str, theory: str) -> str:
-    """`theory` is a notebook, or a section of one."""
-    return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}."
+def look_at(lab: int, task: str, theory: str) -> str:
+    """`task` is the exercise's text or a hint, `theory` a notebook or a section of one."""
+    return f"Where to look: {task}, in lab {lab}; and {theory}."
 
 
 def _on_a_gpu(stops: bool) -> str:
