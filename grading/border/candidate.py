@@ -105,7 +105,11 @@ class Service:
             self._weights[mark].data.copy_(reader.read(numbers))
         for call, place, numbers in shared.results:
             if call in self._results:
-                self._results[call][place].data.copy_(reader.read(numbers))
+                kept, told = self._results[call][place], reader.read(numbers)
+                if kept.shape == told.shape:
+                    kept.data.copy_(told)
+                else:  # the student's code has made it longer, say
+                    kept.data = told
 
     # What it can be asked for: a method for each kind of request, by `_operations`
 

@@ -22,6 +22,7 @@ from helpers.checks import wording
 from helpers.checks.catalogue import exercise_names, lab_of
 from helpers.checks.engine import Case, Exercise, Finding, Misconception, is_blank
 from helpers.checks.heatmaps import Beside, beside
+from helpers.checks.hints import hint_for
 from helpers.checks.judging import number, numbers, short
 from helpers.checks.where_to_look import Section, section_for
 from helpers.progress import Advice, Way, address_of
@@ -227,7 +228,7 @@ class Report:
         if self.failures:
             if self._lab is None:
                 return []
-            return [wording.look_at(self._lab, self.exercise.name, self._theory, self._in_gallery)]
+            return [wording.look_at(self._lab, self._task, self._theory, self._in_gallery)]
         if way is None:
             return []
         following = wording.ALL_DONE if way.next is None else wording.next_is(way.next[0])
@@ -248,6 +249,12 @@ class Report:
     def _section(self) -> Section | None:
         """The section of a notebook that helps, where one is known."""
         return section_for(self.exercise.name, [misconception.id for misconception in self.misconceptions])
+
+    @property
+    def _task(self) -> str:
+        """The hint that helps, where one is known, or else the exercise's text."""
+        ids = [misconception.id for misconception in self.misconceptions]
+        return wording.text_of(self.exercise.name, hint_for(self.exercise.name, ids))
 
     @property
     def _theory(self) -> str:
@@ -275,7 +282,7 @@ class Report:
         chapter, section = way.chapter, self._section
         if chapter and section is not None:
             chapter = f"{chapter.rpartition('/')[0]}/{section.notebook}.ipynb{address_of(section.heading)}"
-        links = [(wording.text_of(self.exercise.name), way.heading), (self._theory, chapter)]
+        links = [(self._task, way.heading), (self._theory, chapter)]
         for words, address in links + ([way.next] if way.next is not None else []):
             linked = f'<a href="{escape(address)}">{rich(words)}</a>'
             html = html.replace(rich(words), linked, 1) if address else html

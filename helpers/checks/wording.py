@@ -73,8 +73,11 @@ def points(here: str, of_here: str, in_lab: str, of_lab: str) -> str:
     return f"{here} of {of_here} points here, {in_lab} of {of_lab} in this lab"
 
 
-def text_of(exercise: str) -> str:
-    return f"the text of `{exercise}` and its hints"
+def text_of(exercise: str, hint: str | None) -> str:
+    """The exercise's text, or the one hint that helps, by its title: "Hint" if it is the only one."""
+    if hint is None:
+        return f"the text of `{exercise}` and its hints"
+    return f"the hint of `{exercise}`" if hint == "Hint" else f"“{hint}” of `{exercise}`"
 
 
 def notebook(lab: int) -> str:
@@ -93,10 +96,10 @@ def section(number: int, heading: str) -> str:
     return f"{notebook(number)}, “{heading.partition(' · ')[2] or heading}”"
 
 
-def look_at(lab: int, exercise: str, theory: str, page: str | None) -> str:
-    """`theory` is a notebook, or a section of one; `page` is where the site shows the mistake."""
+def look_at(lab: int, task: str, theory: str, page: str | None) -> str:
+    """`task` is the exercise's text or a hint, `theory` a notebook or a section, `page` where the site shows the mistake."""
     pictured = f" A picture of this mistake: {page}" if page else ""
-    return f"Where to look: {text_of(exercise)}, in lab {lab}; and {theory}.{pictured}"
+    return f"Where to look: {task}, in lab {lab}; and {theory}.{pictured}"
 
 
 def _on_a_gpu(stops: bool) -> str:

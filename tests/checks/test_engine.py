@@ -447,3 +447,11 @@ def test_a_failure_says_where_to_look_with_links_if_the_notebook_is_known():
     assert '<a href="#Exercise-1">the text of <code>length_mask</code> and its hints</a>' in html
     section = "../../notebooks/01_masked_softmax.ipynb#2-·-Padding:-why-a-batch-has-holes"
     assert f'<a href="{section}">notebook 01, “Padding: why a batch has holes”</a>' in html
+
+
+def test_a_failure_names_the_hint_that_helps_and_links_to_its_exercise():
+    known = find_exercise("length_mask")
+    findings, named = examine(lambda lens, max_len: torch.arange(max_len) <= lens.unsqueeze(-1), known, seed=0)
+    way = Way("0", "3", "0", "20", False, "#Exercise-1", "../../notebooks/01_x.ipynb", None)
+    html = Report(known, 0, findings, named, "", None, way).html
+    assert '<a href="#Exercise-1">“Hint 1: no loop needed” of <code>length_mask</code></a>, in lab 1' in html
