@@ -97,7 +97,7 @@ def section(number: int, heading: str) -> str:
 
 
 def look_at(lab: int, task: str, theory: str, page: str | None) -> str:
-    """`task` is the exercise's text or a hint, `theory` a notebook or a section, `page` where the site shows the mistake."""
+    """`task` is the exercise's text or a hint, `theory` a notebook or a section, `page` the site's page."""
     pictured = f" A picture of this mistake: {page}" if page else ""
     return f"Where to look: {task}, in lab {lab}; and {theory}.{pictured}"
 

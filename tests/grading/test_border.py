@@ -80,6 +80,11 @@ def fill(x, box):
     box.append(1)
 
 
+def lengthen(x):
+    x.data = torch.cat([x, x])
+    return x.sum()
+
+
 def draw(generator):
     return torch.rand(2, generator=generator), torch.rand(2)
 
@@ -119,6 +124,13 @@ def test_what_is_written_into_arguments_is_written_here():
         x, box = torch.ones(3), []
         examiner.find("fill")(x, box)
         assert torch.equal(x, torch.zeros(3)) and box == [1]
+
+
+def test_a_result_that_a_later_call_makes_longer_is_longer_on_both_sides():
+    with examining({"double": double, "lengthen": lengthen}) as examiner:
+        result, longer = examiner.find("double")(torch.ones(2)), examiner.find("lengthen")
+        assert longer(result).item() == 8 and longer(result).item() == 16
+        assert torch.equal(result, torch.full((8,), 2.0))
 
 
 def test_random_numbers_go_on_from_call_to_call_as_if_it_had_been_here():

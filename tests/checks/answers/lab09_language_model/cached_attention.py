@@ -167,7 +167,7 @@ def joins_after_attending(queries, keys, values, cache=None):
 @wrong(named="writes-into-arguments")
 def grows_the_callers_tensors(queries, keys, values, cache=None):
     output, (all_keys, all_values) = tril_with_an_offset(queries, keys, values, cache)
-    if cache is not None:
+    if cache is not None and not cache[0].requires_grad:  # while it generates
         cache[0].data, cache[1].data = all_keys.data, all_values.data
     return output, (all_keys, all_values)
 
