@@ -2,7 +2,7 @@
 
 170 words of text a minute; 60 names and numbers a minute of code that isn't folded; 30 seconds for a picture or a view
 to point at; a minute for a **Predict first**, and one for a question with a folded answer, whose words don't count
-besides. What comes from the heading *Further* on isn't counted. The sum is rounded to 5 minutes.
+besides. What comes from the heading *Further* on isn't counted, nor are the buttons that open it elsewhere. The sum is rounded to 5 minutes.
 
 With notebooks it prints what it counted; without, all of the course's.
 """
@@ -19,6 +19,7 @@ PICTURE, PREDICTION, QUESTION = 1 / 2, 1, 1  # minutes each
 STATED = re.compile(r"\*\*Time:\*\* (\d+) minutes")
 
 _ANSWER = re.compile(r"<details>.*?</details>", re.DOTALL)
+_BUTTONS = re.compile(r"^\[Open in Colab\]\(.*$", re.MULTILINE)
 _FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
 _FURTHER = re.compile(r"^## Further\b", re.MULTILINE)
 
@@ -30,7 +31,7 @@ def counts(notebook: NotebookNode) -> dict[str, int]:
         if cell.cell_type == "markdown":
             found["questions"] += len(_ANSWER.findall(cell.source))
             found["predictions"] += cell.source.count("**Predict first.**")
-            text = _FORMULA.sub(" formula ", _ANSWER.sub("", cell.source))
+            text = _FORMULA.sub(" formula ", _ANSWER.sub("", _BUTTONS.sub("", cell.source)))
             found["words"] += len(re.findall(r"\w[\w'’-]*", re.sub(r"\]\([^)]*\)", "]", text)))
             continue
         found["pictures"] += sum(
