@@ -2,7 +2,8 @@
 
 170 words of text a minute; 60 names and numbers a minute of code that isn't folded; 30 seconds for a picture or a view
 to point at; a minute for a **Predict first**, and one for a question with a folded answer, whose words don't count
-besides. What comes from the heading *Further* on isn't counted, nor are the buttons that open it elsewhere. The sum is rounded to 5 minutes.
+besides. What comes from the heading *Further* on isn't counted, nor are the buttons that open it elsewhere. The sum is
+rounded to 5 minutes.
 
 With notebooks it prints what it counted; without, all of the course's.
 """
