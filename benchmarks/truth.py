@@ -74,20 +74,21 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(words)
     warnings.simplefilter("ignore")  # an answer may warn
     total = Truth()
-    print(f"{'exercise':30} {'right accepted':>15} {'wrong rejected':>15} {'named':>10} {'mutants killed':>15}")
+    print(f"{'exercise':30} {'right accepted':>15} {'wrong rejected':>15} {'named':>12} {'mutants killed':>15}")
     for exercise in exercise_names():
         if not asked.words or any(word in f"{lab_of(exercise)} {exercise}" for word in asked.words):
             found = truth_of(exercise) + (mutants_in(exercise) if asked.mutants else Truth())
             total += found
-            print(_line(exercise, found), flush=True)
-    print(_line("all", total))
+            print(line(exercise, found), flush=True)
+    print(line("all", total))
 
 
-def _line(name: str, found: Truth) -> str:
+def line(name: str, found: Truth) -> str:
+    """A row of the table."""
     share = f" ({found.named / found.rejected:.0%})" if found.rejected else ""
     killed = f"{found.killed} of {found.mutants}" if found.mutants else "–"
     accepted, rejected = f"{found.accepted} of {found.right}", f"{found.rejected} of {found.wrong}"
-    return f"{name:30} {accepted:>15} {rejected:>15} {f'{found.named}{share}':>10} {killed:>15}"
+    return f"{name:30} {accepted:>15} {rejected:>15} {f'{found.named}{share}':>12} {killed:>15}"
 
 
 if __name__ == "__main__":

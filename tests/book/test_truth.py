@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 
+from benchmarks.truth import Truth, line
 from book.truth import PAGE, page
 from helpers.checks.catalogue import exercise_names
 
@@ -26,11 +27,17 @@ def test_a_column_that_was_not_counted_is_left_out():
     assert "| all | 9 of 9 | 30 of 30 | 29 (97%) |\n" in text and "utants" not in text
 
 
+def test_a_bank_of_thousands_is_read_as_it_is_printed():
+    everything = Truth(right=1200, accepted=1200, wrong=4000, rejected=4000, named=3900)
+    text = page(PRINTED.splitlines()[0] + "\n" + line("all", everything), datetime.date(2026, 3, 1))
+    assert "| all | 1200 of 1200 | 4000 of 4000 | 3900 (98%) |\n" in text
+
+
 def test_something_else_is_refused():
     with pytest.raises(ValueError, match="not the table"):
         page("Traceback\n", datetime.date(2026, 3, 1))
 
 
-def test_the_stored_page_names_exercises_that_there_are():
+def test_the_stored_page_has_every_exercise():
     rows = [line.split("`")[1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert rows and set(rows) <= set(exercise_names())
+    assert set(rows) == set(exercise_names())
