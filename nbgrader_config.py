@@ -57,7 +57,7 @@ c.ExportApp.plugin_class = "grading.exporters.SpreadsheetExporter"
 
 c.ExecuteApart.results = str(ROOT / "classroom" / "results")
 
-# Nothing that a student writes runs in the browser of whoever reads it, in Formgrader or in the feedback. (Nor does
+# Nothing that a student writes runs in its reader's browser, in Formgrader or in the feedback. (Nor does
 # what a student's code shows: that is taken care of when it is executed.)
 c.HTMLExporter.filters = {"markdown2html": "grading.harmless.markdown_to_plain_html"}
 # These pages load nothing from the net: templates of ours, in the place of MathJax's, come before nbgrader's.

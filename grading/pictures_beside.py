@@ -1,6 +1,6 @@
 """Pictures that a written answer takes from files beside the notebook: they become the answer's own.
 
-So whoever reads it sees them, wherever the notebook goes. What isn't a picture, or isn't there, is named on the page
+So they are seen wherever the notebook goes. What isn't a picture, or isn't there, is named on the page
 (see `harmless.markdown_to_plain_html`).
 """
 

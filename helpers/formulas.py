@@ -69,8 +69,8 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2
 def to_mathml(tex: str, display: str) -> str:
     """A formula as MathML, with what latex2mathml leaves out.
 
-    That is a thin space after ln and its like, and norms as high as written. Whoever wrote the formula, there is
-    nothing in it but its signs, their colours and their places in the line: no links, styles or scripts. `display` is
+    That is a thin space after ln and its like, and norms as high as written. Even in a formula of a stranger's there is
+    nothing but its signs, their colours and their places in the line: no links, styles or scripts. `display` is
     "inline" or "block".
 
     Raises:

@@ -4,8 +4,8 @@ Nothing here touches pyplot's global state, and nothing needs a screen: figures 
 `matplotlib.figure.Figure`s, which `show` puts into the notebook together with a caption that says in words
 what there is to see.
 
-Chinese words need a font that has them, and few computers have one that matplotlib finds. Whoever imports this module
-gets the course's own (`helpers/fonts`), in every figure, for the characters that the usual font lacks.
+Chinese words need a font that has them, and few computers have one that matplotlib finds. With this module
+every figure has the course's own (`helpers/fonts`) for the characters that the usual font lacks.
 """
 
 import io

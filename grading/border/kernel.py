@@ -1,6 +1,6 @@
 """Starts the kernel that runs a student's code: ipykernel, on sockets that the grading process has made.
 
-The sandbox can't make any where the grading process would see them: of what it sees from outside, nothing is writable.
+The sandbox can't make any itself where the grading process would see them: it can write to nothing outside.
 """
 
 import os

@@ -263,9 +263,7 @@ EXERCISE = Exercise(
             _with(lambda inputs, targets, pad: targets != 0),
             _with(lambda inputs, targets, pad: targets > 0),
         ),
-        mistakes.WRITES_INTO_ARGUMENTS.row(
-            overwriting(0)(lambda ids, pad: detached(_right(ids, pad))), arguments="ids"
-        ),
+        mistakes.WRITES_INTO_ARGUMENTS.row(overwriting(0)(_right_copies), arguments="ids"),
         mistakes.ANSWERS_FROM_MEMORY.row(remembering(_right)),
         mistakes.SMALL_SIZES_ONLY.row(stopping_at_64(_right)),
         mistakes.nothing_returned(),
