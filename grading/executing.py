@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
@@ -26,6 +25,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Bool, Instance, Integer, Unicode
 
 from grading.harmless import harmless, tidy
+from grading.provisioning import KERNEL
 from grading.results import Results, key
 from grading.sandbox import Limits, kill, require_bubblewrap, size_in_words, watched
 from grading.system_calls import unfiltered
@@ -95,7 +95,7 @@ class SandboxKernelManager(AsyncKernelManager):
         """Read by the kernel manager when it starts the kernel: which program, and started by which provisioner."""
         provisioner = {"kernel_provisioner": {"provisioner_name": self._provisioner}}
         return KernelSpec(
-            argv=["python", "-m", "grading.border.kernel", "-f", "{connection_file}"],
+            argv=[*KERNEL, "-f", "{connection_file}"],
             display_name="sandbox",
             language="python",
             interrupt_mode="message",  # a signal doesn't reach into the sandbox
@@ -165,9 +165,12 @@ class ExecuteApart(Execute):
         # the channel on which it waits for the kernel's answer, and then it may wait for ever.
         self.widget_registry: dict[str, Any] = {}
         with super().setup_kernel(**kwargs):
-            self._process = psutil.Process(self.km.provisioner.pid)
-            with watched(self._process, self.limits) as self._excesses:
-                yield
+            self._processes = self.km.provisioner.processes
+            try:
+                with watched(self._processes, self.limits) as self._excesses:
+                    yield
+            finally:
+                run_sync(self.km.provisioner.wait)()  # nbclient does it only for a kernel that it ends itself
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
         """Called by nbclient for each cell in turn."""
@@ -205,7 +208,7 @@ class ExecuteApart(Execute):
 
     def _give_up(self, reason: str) -> list[NotebookNode]:
         """End the student's process for good: the outputs that say so. Where a limit was the reason, they name that."""
-        kill(self._process)
+        kill(*self._processes)
         reason, place = (self._excesses or [reason])[0], self._stuck or self._place
         self._gone = f"no more of the student's code is run: {reason} ({place})"
         return self._tests.not_run(self._gone)

@@ -22,10 +22,13 @@ CODE = (
     "grading/__init__.py",
     "grading/border",
     "grading/executing.py",
+    "grading/joining.py",
+    "grading/provisioning.py",
     "grading/pruning.py",
     "grading/results.py",
     "grading/sandbox.py",
     "grading/system_calls.py",
+    "grading/template.py",
     "grading/harmless.py",
     "grading/withholding.py",
 )

@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -19,13 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import psutil
-from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
-
-from grading.system_calls import filter_program
 
 ROOT = Path(__file__).parents[1]
 WORK = "/tmp/work"  # the student's working directory, as the sandbox sees it
@@ -138,7 +132,19 @@ def command(
         line += ["--seccomp", str(system_calls)]
     # In /proc/sys and /dev the machine's own root, which root is in here without a user of its own, could write.
     line += ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
-    environment = {
+    for name, value in environment(helpers).items():
+        line += ["--setenv", name, value]
+    line.append("--")
+    if bubblewrap.own_user:
+        line += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all", "--"]
+    line.append("prlimit")
+    line += [f"--{name.removeprefix('RLIMIT_').lower()}={limit}" for name, limit in limits_of_a_process(limits).items()]
+    return [*line, "--", *words]
+
+
+def environment(helpers: Path | None = None) -> dict[str, str]:
+    """The environment variables of a student's code."""
+    return {
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/bin", "/bin"]),
         "HOME": "/tmp",
         "USER": "student",
@@ -147,89 +153,31 @@ def command(
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "NBGRADER_EXECUTION": "autograde",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": python_path(helpers),
+        "PYTHONPATH": os.pathsep.join(python_path(helpers)),
     }
-    for name, value in environment.items():
-        line += ["--setenv", name, value]
-    line.append("--")
-    if bubblewrap.own_user:
-        line += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all", "--"]
-    # Twice as many as the watch below allows: that ends the whole, and this holds until the watch looks again.
-    line += ["prlimit", f"--data={limits.memory}", f"--fsize={limits.file_size}", f"--nproc={2 * limits.processes}"]
-    return [*line, "--core=0", "--nofile=256", "--", *words]
 
 
-def python_path(helpers: Path | None) -> str:
+def python_path(helpers: Path | None) -> list[str]:
     """Where a candidate looks for modules: first for those in the folder `helpers`, then for the course's."""
-    return os.pathsep.join(str(each) for each in (helpers, ROOT) if each is not None)
+    return [str(each) for each in (helpers, ROOT) if each is not None]
 
 
-class UnprotectedProvisioner(LocalProvisioner):
-    """Starts a kernel on sockets that are made here, in the connection file's folder, and are open when it starts.
-
-    What it writes past Jupyter isn't shown in the terminal.
-    """
-
-    parent: Any  # the SandboxKernelManager that has a kernel started
-
-    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Called by the kernel manager: what the kernel is to be started with."""
-        kwargs = await super().pre_launch(**kwargs)
-        self._open: list[int] = []
-        self._folder = Path(self.parent.connection_file).parent
-        listeners = {port: self._listener(f"{self.parent.ip}-{port}") for port in self.parent.ports}
-        kwargs["cmd"] = [*kwargs["cmd"], ",".join(f"{port}={number}" for port, number in listeners.items())]
-        kwargs["stdout"] = kwargs["stderr"] = subprocess.DEVNULL
-        kwargs["cwd"] = str(self._folder / "work")
-        kwargs["env"] = kwargs.get("env", dict(os.environ)) | {"PYTHONPATH": python_path(self.parent.helpers)}
-        kwargs["pass_fds"] = self._open
-        return kwargs
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Called by the kernel manager after `pre_launch`: the kernel has the sockets now, and here they are closed."""
-        try:
-            return await super().launch_kernel(cmd, **kwargs)
-        finally:
-            for descriptor in self._open:
-                os.close(descriptor)
-
-    def _listener(self, path: str) -> int:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(path)
-            listener.listen()
-            self._open.append(listener.detach())
-        return self._open[-1]
-
-
-class SandboxProvisioner(UnprotectedProvisioner):
-    """Starts a kernel in the sandbox. The folder of its sockets can be seen in there, and not be written to."""
-
-    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Called by the kernel manager: what the sandbox, and the kernel in it, are to be started with."""
-        kwargs = await super().pre_launch(**kwargs)
-        bubblewrap, user = require_bubblewrap(), a_user()
-        program = filter_program()
-        system_calls = None if program is None else self._readable(program)
-        if bubblewrap.own_user:
-            for path in (self._folder, *self._folder.iterdir()):
-                os.chown(path, user, -1)
-        kwargs["cmd"] = command(
-            bubblewrap, kwargs["cmd"], self.parent.limits, user, self._folder, system_calls, self.parent.helpers
-        )
-        kwargs["cwd"] = str(self._folder)
-        return kwargs
-
-    def _readable(self, content: bytes) -> int:
-        reading, writing = os.pipe()
-        os.write(writing, content)
-        os.close(writing)
-        self._open.append(reading)
-        return reading
+def limits_of_a_process(limits: Limits) -> dict[str, int]:
+    """What Linux itself holds each process to, by its names in `resource`."""
+    # Twice as many as the watch below allows: that ends the whole, and this holds until the watch looks again.
+    processes = 2 * limits.processes
+    return {
+        "RLIMIT_DATA": limits.memory,
+        "RLIMIT_FSIZE": limits.file_size,
+        "RLIMIT_NPROC": processes,
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": 256,
+    }
 
 
 @contextlib.contextmanager
-def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
-    """End a process with all that it started when it uses too much of anything; the list then says of what.
+def watched(processes: list[psutil.Process], limits: Limits) -> Iterator[list[str]]:
+    """End processes with all that they started when they use too much of anything; the list then says of what.
 
     Limits on a process don't hold its children together, some memory isn't counted in any of them, and what the process
     sends piles up here.
@@ -245,14 +193,14 @@ def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
             return f"it took more than {limits.seconds} seconds"
         if here.memory_info().rss > most_here:
             return f"it sent more than {size_in_words(limits.memory)}"
-        return _excess_of(family(process), limits)
+        return _excess_of(family(*processes), limits)
 
     def watch() -> None:
         while not over.wait(0.1):
             reason = excess()
             if reason:
                 reasons.append(reason)
-                kill(process)
+                kill(*processes)
                 return
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -262,12 +210,12 @@ def watched(process: psutil.Process, limits: Limits) -> Iterator[list[str]]:
     finally:
         over.set()
         thread.join()
-        kill(process)
+        kill(*processes)
 
 
-def kill(process: psutil.Process) -> None:
-    """End a process and all that it started, and wait until they are gone; with bubblewrap, all in the sandbox ends."""
-    everyone = family(process)
+def kill(*processes: psutil.Process) -> None:
+    """End processes and all that they started, and wait until they are gone; of a sandbox, all that is in it ends."""
+    everyone = family(*processes)
     for member in reversed(everyone):
         with contextlib.suppress(psutil.Error):
             member.kill()
@@ -284,9 +232,9 @@ def _runs(process: psutil.Process) -> bool:
     return False
 
 
-def family(process: psutil.Process) -> list[psutil.Process]:
-    """The process, its children, and theirs, as far as they still are."""
-    found, new = [], [process]
+def family(*processes: psutil.Process) -> list[psutil.Process]:
+    """The processes, their children, and theirs, as far as they still are."""
+    found, new = [], list(processes)
     while new:
         found += new
         new = [child for parent in new for child in _children(parent)]

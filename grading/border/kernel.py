@@ -47,10 +47,18 @@ class KernelApp(IPKernelApp):
         """Called by `initialize`; ipykernel's own starts a thread for it."""
 
 
-if __name__ == "__main__":
+def run(arguments: list[str], listeners: dict[int, int]) -> None:
+    """Serve until the kernel is ended.
+
+    `arguments` are ipykernel's, `listeners` the numbers of open files by the ports that they stand for.
+    """
     os.environ["TORCHDYNAMO_DISABLE"] = "1"  # the sandbox has no compiler: what `torch.compile` decorates runs as it is
-    listeners = [pair.split("=") for pair in sys.argv.pop().split(",")]
     app = KernelApp.instance(kernel_class=Kernel)
-    app.listeners = {int(port): int(descriptor) for port, descriptor in listeners}
-    app.initialize()
+    app.listeners = listeners
+    app.initialize(arguments)
     app.start()
+
+
+if __name__ == "__main__":
+    *arguments, pairs = sys.argv[1:]
+    run(arguments, {int(port): int(number) for port, number in (pair.split("=") for pair in pairs.split(","))})
