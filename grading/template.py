@@ -28,6 +28,7 @@ _READY = b"ready"
 # part of `helpers` there is differs from lab to lab.
 _IMPORTED = (
     *("torch", "numpy", "jaxtyping", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "tqdm.auto"),
+    "safetensors.torch",
     *("IPython.core.completerlib", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell"),
     "grading.border.kernel",
 )
