@@ -12,6 +12,7 @@ import struct
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NAMESPACES = ("cgroup", "ipc", "uts", "net", "pid", "mnt")  # "user" is another matter, see below
+_NOT_ALWAYS = ("cgroup", "user")  # which a sandbox may have in common with who made it
 _OWNER_OF_NAMESPACE = 0xB701  # ioctl NS_GET_USERNS: the user namespace that a namespace belongs to
 _DUMPABLE, _SECCOMP, _DROP_FROM_BOUNDING_SET, _NO_NEW_PRIVILEGES, _AMBIENT = 4, 22, 24, 38, 47  # of prctl
 _FILTER, _CLEAR_ALL = 2, 4
@@ -27,6 +28,8 @@ def enter(process: int) -> None:
     places = {name: os.open(f"/proc/{process}/ns/{name}", os.O_RDONLY) for name in (*_NAMESPACES, "user")}
     places["owner"] = fcntl.ioctl(places["mnt"], _OWNER_OF_NAMESPACE)
     here = {name: os.stat(f"/proc/self/ns/{name}").st_ino for name in (*_NAMESPACES, "user")}
+    if any(os.fstat(places[name]).st_ino == where for name, where in here.items() if name not in _NOT_ALWAYS):
+        raise OSError("it is no sandbox")
     for name in ("owner", *_NAMESPACES, "user"):
         where = os.fstat(places[name]).st_ino
         if where not in (here.get(name), here["user"]):  # Linux refuses to enter where one is

@@ -124,7 +124,7 @@ class SandboxProvisioner(UnprotectedProvisioner):
                 self._kernel = template.fork(self._request(sandbox), list(self._listeners.values()), lifeline.fileno())
             except OSError:
                 kill(sandbox)
-                self.process.wait()
+                sandbox.wait()
                 raise
         return launched
 
