@@ -39,6 +39,10 @@ class Built:
         weights = "".join(f"\n  {name} = {_numbers(weight)}" for name, weight in self.weights.items())
         return f"built with ({named}){mode}" + (f", with these weights:{weights}" if weights else "")
 
+    def __deepcopy__(self, copies: dict) -> "Built":
+        # `build` hands out copies of the weights alone, so these can stay: most of a case's tensors are weights.
+        return Built(copy.deepcopy(self.arguments, copies), self.weights, self.training)
+
     def build(self, answer: Callable[..., nn.Module]) -> nn.Module:
         """The student's module, ready to be called.
 
@@ -61,7 +65,8 @@ class Built:
             # A parameter that shouldn't be there gets numbers as well, so that what it does shows, and shows alike.
             others = {name: parameter for name, parameter in own.items() if name not in self.weights}
             extra = {name: _ramp(parameter) for name, parameter in others.items() if not is_lazy(parameter)}
-            module.load_state_dict({**self.weights, **extra}, strict=False)
+            given = {name: weight.clone() for name, weight in self.weights.items()}
+            module.load_state_dict(given | extra, strict=False)
         module.train(self.training)
         return module
 
