@@ -9,6 +9,7 @@ told to the child.
 
 import contextlib
 import dataclasses
+import gc
 import importlib
 import itertools
 import json
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from grading import joining
@@ -58,7 +60,7 @@ class Template:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "grading.template", str(theirs.fileno())],
-                env=environment | {"PYTHONPATH": str(_ROOT)},
+                env=environment | {"PYTHONPATH": str(_ROOT), "PYTHONNOUSERSITE": "1"},
                 cwd="/",
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -163,8 +165,15 @@ def _close_all_but(files: list[int]) -> None:
             os.closerange(before + 1, after)
 
 
+def _import_all() -> None:
+    """Import from nowhere but the environment: anybody may have put something into the home that students' code has."""
+    with tempfile.TemporaryDirectory() as home:  # in which Matplotlib writes down what fonts there are
+        os.environ["HOME"] = home
+        for name in _IMPORTED:
+            importlib.import_module(name)
+    gc.freeze()  # what all children share stays shared
+
+
 if __name__ == "__main__":
-    for name in _IMPORTED:
-        importlib.import_module(name)
-    importlib.import_module("gc").freeze()  # what all children share stays shared
+    _import_all()
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import sys
 from dataclasses import replace
 
 import psutil
@@ -100,6 +101,23 @@ def test_an_ordinary_user_whose_own_file_python_is_forks_nothing(monkeypatch):
     assert not provisioning._Forking.is_possible()
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     assert provisioning._Forking.is_possible()
+
+
+def test_the_template_imports_nothing_from_the_home_that_students_code_has(tmp_path, monkeypatch):
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    planted = tmp_path / ".local" / "lib" / version / "site-packages" / "usercustomize.py"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    settings = tmp_path / ".config" / "matplotlib" / "matplotlibrc"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("lines.linewidth: 271\n")
+    home = environment() | {"HOME": str(tmp_path)}
+    monkeypatch.setattr("grading.provisioning.environment", lambda *helpers: home)
+    monkeypatch.setattr("grading.provisioning._Forking._template", None)
+    width = "import json, matplotlib; print(json.dumps(matplotlib.rcParams['lines.linewidth']))"
+    assert shown_by(width) == 1.5
+    assert not (tmp_path / "ran").exists()
+    provisioning._Forking._template.close()
 
 
 @pytest.fixture
