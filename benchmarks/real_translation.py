@@ -36,13 +36,16 @@ def main() -> None:
             translator = train_on_real_pairs(train, language, seed)
             seconds = time.process_time() - start
             sources = [example.source for example in test]
+            words = sum(len(source.split()) for source in sources) / len(test)
+            references = sum(len(example.references) for example in test) / len(test)
             with_unknown = bleu_of(translator.translate(sources), test, language)
             forbid_unknown(translator)
             score = bleu_of(translator.translate(sources), test, language)
             reached = "reached" if score >= AIM else "NOT REACHED"
             print(
                 f"English → {language}, seed {seed}: {pairs:,} pairs, {seconds:.0f} s of processor time, "
-                f"BLEU {with_unknown:.1f} on {len(test):,} held-out sentences, {score:.1f} if it mustn't write <unk>; "
+                f"BLEU {with_unknown:.1f} on {len(test):,} held-out sentences ({words:.1f} words and {references:.1f} "
+                f"references each), {score:.1f} if it mustn't write <unk>; "
                 f"aim {AIM:.0f}: {reached}",
                 flush=True,
             )
