@@ -20,13 +20,14 @@ from helpers.attention_machine import PARTS, attention_machine
 from helpers.attention_machine_tables import PANELS
 from helpers.attention_view import attention_view
 from helpers.reversal_model import reversal_model
+from helpers.state_view import state_view
 from tests.programs import PROGRAMS
 
 REPEATS = 5
 AIM = 1000  # milliseconds
 SITE = Path(__file__).parents[1] / "book" / "_build" / "html"
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>{0}</title><h1>{0}</h1>{1}</html>'
-HOST = re.compile(r'<div class="(attention-machine|attention-view|reversal-model) ')
+HOST = re.compile(r'<div class="(attention-machine|attention-view|reversal-model|state-view) ')
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -40,6 +41,7 @@ def pages_alone(folder: Path) -> list[Path]:
         "attention machine with all": attention_machine(show=(*PARTS, *PANELS)),
         "attention view": attention_view(torch.eye(10).flip(0), list("BACKGROUND"), list("DNUORGKCAB"), "Backwards."),
         "reversal model": reversal_model(),
+        "state view": state_view(torch.eye(1), "A", ["A"], ["A"], "One letter."),
     }
     for name, component in components.items():
         (folder / f"{name}.html").write_text(PAGE.format(name, component.html), encoding="utf-8")

@@ -13,6 +13,7 @@ import torch
 from helpers.attention_machine import attention_machine
 from helpers.attention_view import attention_view
 from helpers.reversal_model import reversal_model
+from helpers.state_view import state_view
 from tools.reading_minutes import minutes, stated
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +70,8 @@ def test_every_picture_has_a_text_alternative_and_no_widget_is_stored(notebook):
 
 def test_a_stored_component_has_the_script_of_today(notebook):
     view = attention_view(torch.eye(1), ["source"], ["target"], "caption")
-    for name, today in (("attention-view", view), ("reversal-model", reversal_model("A"))):
+    states = state_view(torch.eye(1), "A", ["A"], ["A"], "caption")
+    for name, today in (("attention-view", view), ("reversal-model", reversal_model("A")), ("state-view", states)):
         script = today.html.partition("<script>")[2]
         for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
             html = output.get("data", {}).get("text/html", "")
