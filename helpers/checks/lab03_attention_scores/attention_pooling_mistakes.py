@@ -242,6 +242,10 @@ MISTAKES = (
         _pooling(result=lambda output, weights: output.double()),
         dtype="float16",
     ),
+    mistakes.FLOAT32_ONLY.row(
+        _pooling(lambda scores, lens: softmax(scores.float(), lens)),
+        _pooling(pool=lambda weights, q, k, v, p, training: weights @ v.float()),
+    ),
     mistakes.ANSWERS_FROM_MEMORY.row(changed(_pooling(), remembering)),
     mistakes.SMALL_SIZES_ONLY.row(changed(_pooling(), stopping_at_64)),
     mistakes.no_module(),

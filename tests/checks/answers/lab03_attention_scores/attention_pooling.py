@@ -357,14 +357,14 @@ class BackToFloat32(AsInTheBook):
         return super().forward(*args).float()
 
 
-@wrong(named=None)
+@wrong(named="float32-only")
 class RightForFloat32Only(AsInTheBook):
     def forward(self, queries, keys, values, valid_lens=None):
         self.weights = softmaxed(self.score(queries, keys).float(), valid_lens)
         return torch.bmm(self.dropout(self.weights), values)
 
 
-@wrong(named=None)
+@wrong(named="fill-not-low-enough")
 class FillTooNear(AsInTheBook):
     def forward(self, queries, keys, values, valid_lens=None):
         self.weights = softmaxed(self.score(queries, keys), valid_lens, -5.0)

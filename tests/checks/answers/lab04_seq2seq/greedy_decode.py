@@ -278,7 +278,7 @@ def frozen_for_good(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start)
 
 
-@wrong(named=None)
+@wrong(named="token-read-late")
 def the_token_before_last(model, encoder_x, length, start=0):
     """Reads what was written two steps ago: right for the first two tokens where they agree."""
     before = [torch.full_like(encoder_x[:, :1], start)]
@@ -290,7 +290,7 @@ def the_token_before_last(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start, token_of=delayed)
 
 
-@wrong(named=None)
+@wrong(named="never-ends")
 def never_eos(model, encoder_x, length, start=0):
     def without_eos(logits):
         return logits[..., 1:].argmax(-1) + 1
@@ -298,7 +298,7 @@ def never_eos(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start, choose=without_eos)
 
 
-@wrong(named=None)
+@wrong(named="no-repetitions")
 def never_the_same_twice(model, encoder_x, length, start=0):
     """Forbids a token to follow itself."""
     last = [torch.full_like(encoder_x[:, :1], -1)]
@@ -351,7 +351,7 @@ def forgets_the_mode_where_eos_comes(model, encoder_x, length, start=0):
     return tokens
 
 
-@wrong(named=None)
+@wrong(named="answers-from-memory")
 def the_first_models_encoder(model, encoder_x, length, start=0):
     """Keeps what the encoder made of a source, whichever model asks again."""
     key = (tuple(encoder_x.flatten().tolist()), encoder_x.shape)

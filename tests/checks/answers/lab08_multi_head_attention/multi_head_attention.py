@@ -413,7 +413,7 @@ class ByPyTorchsFunction(FourLayers):
         return self.W_o(self.join(F.scaled_dot_product_attention(q, k, v, keep, p))), weights
 
 
-@wrong(named=None)
+@wrong(named="fill-not-low-enough")
 class AFiniteFillThatIsTooSmall(FourLayers):
     def weigh(self, query, key, mask):
         scores = self.scores(query, key)
