@@ -38,7 +38,7 @@ def _with_lengths(weighing: Callable, change: Callable[[Tensor, Tensor], Tensor]
 def mask_mistakes(
     weighing: Callable[[Callable], Callable], keys: str = "keys", axis: int = 2, fills: tuple[float, ...] = FILLS
 ) -> tuple[Misconception, ...]:
-    """The rows for what goes wrong with a mask. `keys` is what the exercise calls them; its check tells `fills` from −∞."""
+    """The rows for what goes wrong with a mask. `keys` is what they are called; the check tells `fills` from −∞."""
 
     def inverted(fill: float) -> Callable:
         return weighing(
