@@ -98,6 +98,13 @@ def last_output_for_a_context(model, encoder_out, token, state, first):
     return model.decoder(torch.cat([model.embedding(token), encoder_out[:, -1:]], -1), state)
 
 
+@wrong(named="fixed-context")
+class LastOutputAtEveryStep(StepByStep):
+    def decoding(self, encoder_out, decoder_x, hidden_state):
+        context = encoder_out[:, -1].unsqueeze(1).repeat(1, decoder_x.shape[1], 1)
+        return self.decoder(torch.cat((self.embedding(decoder_x), context), dim=2), hidden_state)
+
+
 @looping(None)
 def tanh_on_the_input(model, encoder_out, token, state, first):
     return model.decoder(joined(model, encoder_out, token, state).tanh(), state)

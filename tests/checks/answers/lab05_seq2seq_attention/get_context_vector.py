@@ -90,6 +90,14 @@ def a_fill_that_is_too_near(scores, padding):
     return hide(scores, padding, -5.0).softmax(1)
 
 
+@weighing("fill-not-low-enough")
+def three_below_zero(scores, padding):
+    """Lower than any score that came along so far."""
+    if padding is not None:
+        scores = torch.where(padding, torch.tensor(-3.0), scores)
+    return F.softmax(scores, dim=1)
+
+
 @weighing("overflow")
 def softmax_that_overflows(scores, padding):
     """Right as long as no score is large."""

@@ -263,6 +263,13 @@ class CausalOverTheSource(Luong):
         return super().weigh(hide(scores, torch.ones(scores.shape[1:]).triu(1).bool()), padding)
 
 
+@wrong(named="causal-as-well")
+class AsInSelfAttention(Luong):
+    def weigh(self, scores, padding):
+        triangle = torch.tril(torch.ones_like(scores))
+        return F.softmax(hide(scores, padding).masked_fill(triangle == 0, -1e9), dim=2)
+
+
 @wrong(named="lengths-for-the-target")
 class LengthsForTheTarget(Luong):
     """Takes the lengths for those of the target as well."""
@@ -299,6 +306,12 @@ class FirstSourceForAll(Luong):
 
     def scores(self, queries, encoder_out):
         return queries @ self.W_a(encoder_out[:1]).mT.expand(len(queries), -1, -1)
+
+
+@wrong(named="one-sequence-for-all")
+class KeysOfTheFirst(Luong):
+    def scores(self, queries, encoder_out):
+        return torch.einsum("blh,sh->bls", queries, self.W_a(encoder_out)[0])
 
 
 @wrong(named="writes-into-arguments")
