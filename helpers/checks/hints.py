@@ -53,8 +53,14 @@ HINTS: MappingProxyType[str, dict[str, tuple[str, ...]]] = MappingProxyType(
             "Hint": ("variance-of-entries", "mean-over-d", "sums-over-trials", "mean-not-variance", "shared-draw"),
         },
         "gradient_norms": {
-            "Hint 1: all draws at once": ("softmax-over-trials", "shared-draw"),
-            "Hint 2: the mean of norms": ("norm-of-mean", "one-norm-for-all", "root-mean-square"),
+            "Hint 1: all draws at once": ("softmax-over-trials", "shared-draw", "another-number-of-keys"),
+            "Hint 2: the mean of norms": (
+                "norm-of-mean",
+                "one-norm-for-all",
+                "root-mean-square",
+                "largest-for-mean",
+                "one-number-for-all-widths",
+            ),
         },
         "scaled_dot_product_attention": {
             "Hint 1: the order of things": (
@@ -87,7 +93,15 @@ HINTS: MappingProxyType[str, dict[str, tuple[str, ...]]] = MappingProxyType(
             "Hint 2: far away": ("underflow",),
         },
         # Lab 4
-        "shift_right": {"Hint": ("drops-first-token", "nothing-dropped", "start-missing", "start-at-the-end")},
+        "shift_right": {
+            "Hint": (
+                "drops-first-token",
+                "nothing-dropped",
+                "start-missing",
+                "start-at-the-end",
+                "overwritten-on-the-way",
+            )
+        },
         "Seq2SeqModel": {
             "Hint 1: what goes into a GRU, and what comes out": (
                 *("outputs-for-the-state", "decoder-not-started", "not-the-last-state", "last-step-only"),
@@ -99,7 +113,7 @@ HINTS: MappingProxyType[str, dict[str, tuple[str, ...]]] = MappingProxyType(
             "Hint 2: the choice": ("padding-counted", "zeroes-the-logits", "divides-by-padded-length", "eos-ignored"),
         },
         "greedy_decode": {
-            "Hint 1: two ways": ("state-not-carried", "feeds-the-start-token", "first-step-again"),
+            "Hint 1: two ways": ("state-not-carried", "feeds-the-start-token", "first-step-again", "token-read-late"),
             "Hint 2: mode and gradients": (
                 *("mode-changed", "decodes-in-training-mode", "keeps-a-graph", "gradients-off-for-all"),
             ),
@@ -108,13 +122,13 @@ HINTS: MappingProxyType[str, dict[str, tuple[str, ...]]] = MappingProxyType(
         "get_context_vector": {
             "Hint 1: which axis?": ("softmax-over-singleton", "softmax-over-batch"),
             "Hint 2: the context": ("context-over-wrong-axis", "mean-twice", "axis-lost"),
-            "Hint 3: the mask": ("attends-to-padding", "mask-after-softmax"),
+            "Hint 3: the mask": ("attends-to-padding", "mask-after-softmax", "fill-not-low-enough"),
         },
         "decoding": {
-            "Hint 1: one step": ("context-added", "concatenated-in-the-other-order"),
+            "Hint 1: one step": ("context-added", "concatenated-in-the-other-order", "fixed-context"),
             "Hint 2: all steps": ("context-once", "state-not-carried", "same-token-every-step"),
         },
-        "get_next_token": {"Hint": ("axis-left-over", "no-linear-layer", "logits-for-tokens")},
+        "get_next_token": {"Hint": ("axis-left-over", "no-linear-layer", "logits-for-tokens", "bias-left-out")},
         "LuongDecoder": {
             "Hint 1: the scores": ("last-state-only", "W-unused", "queries-and-keys-swapped"),
             "Hint 2: the mask": ("attends-to-padding",),
@@ -168,7 +182,7 @@ HINTS: MappingProxyType[str, dict[str, tuple[str, ...]]] = MappingProxyType(
             ),
         },
         "sinusoidal_positions": {
-            "Hint 1: all angles at once": ("multiplied", "own-exponents", "axes-swapped"),
+            "Hint 1: all angles at once": ("multiplied", "own-exponents", "axes-swapped", "power-the-other-way-round"),
             "Hint 2: in turns": ("in-halves", "sines-only"),
         },
         "TransformerBlock": {"Hint": ("weights-for-output",)},

@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from helpers.checks import mistakes
 from helpers.checks.engine import Misconception
 
+# Numbers that people take for very small ones, though real scores may lie below them.
+FILLS = (-1.0, -2.0, -3.0, -4.0, -5.0)
+LOWER_FILLS = (-10.0, -20.0, -50.0, -100.0, -1000.0, -1e4)
+
 
 def padded(scores: Tensor, valid_lens: Tensor | None, axis: int = 2) -> Tensor:
     """True where a key is padding, in the shape of the scores. Lengths are (batch,) or (batch, query), or None."""
@@ -32,9 +36,9 @@ def _with_lengths(weighing: Callable, change: Callable[[Tensor, Tensor], Tensor]
 
 
 def mask_mistakes(
-    weighing: Callable[[Callable], Callable], keys: str = "keys", axis: int = 2
+    weighing: Callable[[Callable], Callable], keys: str = "keys", axis: int = 2, fills: tuple[float, ...] = FILLS
 ) -> tuple[Misconception, ...]:
-    """The rows for what goes wrong with a mask. `keys` is what the exercise calls them."""
+    """The rows for what goes wrong with a mask. `keys` is what they are called; the check tells `fills` from −∞."""
 
     def inverted(fill: float) -> Callable:
         return weighing(
@@ -59,6 +63,14 @@ def mask_mistakes(
         mistakes.MASKS_WITH_ZERO.row(
             weighing(lambda scores, lens: scores.masked_fill(padded(scores, lens, axis), 0.0).softmax(axis))
         ),
+        mistakes.FILL_NOT_LOW_ENOUGH.row(
+            *(
+                weighing(
+                    lambda scores, lens, fill=fill: scores.masked_fill(padded(scores, lens, axis), fill).softmax(axis)
+                )
+                for fill in fills
+            )
+        ),
         mistakes.INVERTED_MASK.row(inverted(-torch.inf), inverted(-1e9), keys=keys),
         mistakes.OFF_BY_ONE.row(
             _with_lengths(weighing, lambda lens, scores: lens + 1, axis),
@@ -71,6 +83,16 @@ def mask_mistakes(
             sequence="sequence",
         ),
     )
+
+
+def causal_as_well(weighing: Callable[[Callable], Callable], key: str = "key") -> Misconception:
+    """The row for a causal mask that nobody asked for. Scores have their keys along the last axis."""
+
+    def weigh(scores: Tensor, lens: Tensor | None) -> Tensor:
+        later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
+        return softmax(scores.masked_fill(later, -torch.inf), lens)
+
+    return mistakes.CAUSAL_AS_WELL.row(weighing(weigh), key=key)
 
 
 def shape_of_lengths_mistakes(weighing: Callable[[Callable], Callable]) -> tuple[Misconception, ...]:

@@ -158,6 +158,12 @@ MULTIPLIES_BY_ROOT_D = Mistake(
     "the scores are multiplied by √d",
     "The scale makes large scores smaller. Which way does yours go?",
 )
+FLOAT32_ONLY = Mistake(
+    "float32-only",
+    "it stops at any type but float32",
+    "With float32 all is well. Given float16 or float64, a tensor of yours is still float32, and PyTorch refuses to "
+    "multiply the two. What you make yourself needs the type of what came in.",
+)
 SCALED_REVERSED = Mistake(
     "scaled-reversed",
     "`scaled` does the opposite of what it says",
@@ -233,6 +239,18 @@ MASKS_WITH_ZERO = Mistake(
     "masks-with-zero",
     "masked scores are set to 0",
     "exp(0) is 1: a score of 0 is an ordinary score. Which score has the exponential 0?",
+)
+FILL_NOT_LOW_ENOUGH = Mistake(
+    "fill-not-low-enough",
+    "the fill is not far enough below the real scores",
+    "A finite fill keeps out what is masked only while every real score lies far above it. "
+    "Which number is below all of them, however low they are?",
+)
+CAUSAL_AS_WELL = Mistake(
+    "causal-as-well",
+    "a causal mask is laid on top",
+    "Query i sees no key after key i. A decoder that writes its own keys needs that. Here queries and keys come from "
+    "two places: every query may look at every {key} that isn't padding.",
 )
 ONE_STEP_AHEAD = Mistake("one-step-ahead", "each query sees one key too many")
 MASK_IGNORED = Mistake("mask-ignored", "the mask has no effect")
@@ -349,9 +367,16 @@ DECODES_IN_TRAINING_MODE = Mistake("decodes-in-training-mode", "the model isn't 
 ARGMAX_OVER_WRONG_AXIS = Mistake("argmax-over-wrong-axis", "the argmax runs over the wrong axis")
 KEEPS_A_GRAPH = Mistake("keeps-a-graph", "gradients are on while the model decodes")
 EOS_IN_THE_RESULT = Mistake("eos-in-the-result", "`<eos>` is among the tokens")
+NEVER_ENDS = Mistake("never-ends", "the first token of the vocabulary is never chosen")
 LEAST_LIKELY = Mistake("least-likely", "the least likely token is chosen")
 SAMPLING = Mistake("sampling", "tokens are drawn at random")
 IDS_BY_HEART = Mistake("ids-by-heart", "an id is a number that you know by heart")
+NO_REPETITIONS = Mistake(
+    "no-repetitions",
+    "nothing is written twice",
+    "A token that comes again is left out, or another one is taken for it. But texts do repeat themselves: the "
+    "likeliest token counts, also where it has been written before.",
+)
 UNK_DROPPED = Mistake("unk-dropped", "`<unk>` is left out")
 
 

@@ -141,7 +141,7 @@ OF_MISTAKES = MappingProxyType(
 OF_MISTAKES_IN: MappingProxyType[str, dict[Section, tuple[str, ...]]] = MappingProxyType(
     {
         "dot_product_scores": {
-            _DERIVATION: ("always-scales", "scaled-reversed", "unscaled-by-default"),
+            _DERIVATION: ("always-scales", "scaled-reversed", "unscaled-by-default", "root-rounded"),
             _DOT_PRODUCT: (
                 *("transposes-wrong-axes", "reshape-for-transpose", "elementwise-product", "cosine"),
                 "queries-and-keys-swapped",
@@ -159,7 +159,9 @@ OF_MISTAKES_IN: MappingProxyType[str, dict[Section, tuple[str, ...]]] = MappingP
         "sequence_cross_entropy": {
             _TO_FRENCH: ("divides-by-padded-length", "padding-counted", "zeroes-the-logits", "mean-of-means"),
         },
-        "greedy_decode": {_SHIFTED: ("teacher-forcing", "feeds-the-start-token", "first-step-again")},
+        "greedy_decode": {
+            _SHIFTED: ("teacher-forcing", "feeds-the-start-token", "first-step-again", "token-read-late")
+        },
         "get_context_vector": {
             _ALL_PAIRS: ("one-sequence-for-all", "context-over-wrong-axis"),
             _WIDTHS: ("W-on-the-query",),
@@ -167,7 +169,7 @@ OF_MISTAKES_IN: MappingProxyType[str, dict[Section, tuple[str, ...]]] = MappingP
             _SOFTMAX: ("softmax-over-singleton",),
         },
         "decoding": {
-            _TWO_ORDERS: ("context-added",),
+            _TWO_ORDERS: ("context-added", "fixed-context"),
             _SHIFTED: ("same-token-every-step", "steps-of-the-source"),
             _ENCODER_DECODER: ("forward-starts-elsewhere",),
         },

@@ -166,6 +166,11 @@ EXERCISE = Exercise(
             "whatever the lengths are.",
             (lambda valid_lens, max_len: torch.arange(int(valid_lens.max())) < valid_lens.unsqueeze(-1),),
         ),
+        mistakes.NOT_A_TENSOR.explained(
+            "The booleans are right, but they come in a list. `masked_fill` and `~` want a tensor: `torch.tensor(...)` "
+            "makes one of it.",
+            lambda valid_lens, max_len: _right_mask(valid_lens, max_len).tolist(),
+        ),
         mistakes.WRITES_INTO_ARGUMENTS.explained(
             "The mask is right, but `valid_lens` is no longer what it was, and the next to use it gets wrong "
             "lengths. Which of your operations ends in an underscore, or assigns in place (`+=`)?",

@@ -222,16 +222,26 @@ MISTAKES = (
             lambda scores, valid_lens=None: zeros_if_any_row_is_empty(scores, valid_lens).detach(),
         ),
     ),
-    Misconception(
-        "fill-not-low-enough",
-        "the fill is not far enough below the real scores",
-        "A finite fill keeps the padding out only while every real score lies far above it. "
-        "Which number is below all of them, however low they are?",
-        (
-            low_fill_then_zero(-30.0),
-            low_fill_then_zero(-100.0),
-            low_fill_then_zero(-1000.0),
-            low_fill_then_zero(-1e4),
+    mistakes.FILL_NOT_LOW_ENOUGH.row(
+        low_fill_then_zero(-30.0),
+        low_fill_then_zero(-100.0),
+        low_fill_then_zero(-1000.0),
+        low_fill_then_zero(-1e4),
+    ),
+    mistakes.CAUSAL_AS_WELL.row(
+        *(
+            lambda scores, valid_lens=None, fill=fill: right_weights(
+                scores.masked_fill(torch.ones(scores.shape[1:], dtype=torch.bool).triu(1), fill), valid_lens
+            )
+            for fill in (-torch.inf, -1e9)
+        ),
+        key="key",
+    ),
+    mistakes.AXIS_LOST.row(
+        lambda scores, valid_lens=None: right_weights(scores, valid_lens).squeeze(),
+        *(
+            lambda scores, valid_lens=None, axis=axis: right_weights(scores, valid_lens).squeeze(axis)
+            for axis in (0, 1, 2)
         ),
     ),
     Misconception(

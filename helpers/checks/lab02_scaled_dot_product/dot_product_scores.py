@@ -159,6 +159,17 @@ EXERCISE = Exercise(
             _scores_times(lambda q, k: math.sqrt(q.shape[-1])),
         ),
         Misconception(
+            "root-rounded",
+            "the root is rounded to a whole number",
+            "√d is seldom a whole number: √8 is 2.83, neither 2 nor 3. Use the root as it is. Which function of yours, "
+            "or which `//`, cuts off what comes after the point?",
+            (
+                _scores_times(lambda q, k: 1 / math.isqrt(q.shape[-1])),
+                _scores_times(lambda q, k: 1 / round(math.sqrt(q.shape[-1]))),
+                _scores_times(lambda q, k: 1 / math.ceil(math.sqrt(q.shape[-1]))),
+            ),
+        ),
+        Misconception(
             "root-of-key-count",
             "the root is taken of the number of keys or queries",
             "A dot product is a sum over the *width* d of one query and one key. How many keys or queries there are "
@@ -249,6 +260,9 @@ EXERCISE = Exercise(
             lambda queries, keys, scaled=True: right_scores(queries.float(), keys.float(), scaled),
             lambda queries, keys, scaled=True: right_scores(queries.double(), keys.double(), scaled),
             dtype="float16",
+        ),
+        mistakes.FLOAT32_ONLY.row(
+            _scores_from(lambda q, k: q @ k.float().mT), _scores_from(lambda q, k: q.float() @ k.mT)
         ),
         mistakes.ANSWERS_FROM_MEMORY.row(remembering(right_scores)),
         mistakes.SMALL_SIZES_ONLY.row(stopping_at_64(right_scores)),

@@ -185,7 +185,13 @@ EXERCISE = Exercise(
         ),
         Property("with the scale, the mean norm is right, but for chance", _scaled_norms, _norm_estimates, _are_near),
         Property("without it, too", _unscaled_norms, _norm_estimates, _are_near),
-        Property("with a single key the weight is always 1, and the norm 0", _one_key, _norm_estimates, _are_near),
+        Property(
+            "with a single key the weight is always 1, and the norm 0",
+            _one_key,
+            _norm_estimates,
+            _are_near,
+            suggests="another-number-of-keys",  # only with several keys is there anything to learn
+        ),
         Property(
             "draws as often as `trials` says",
             _one_trial,
@@ -245,6 +251,30 @@ EXERCISE = Exercise(
             ),
         ),
         Misconception(
+            "largest-for-mean",
+            "the largest norm of the trials is taken, not their mean",
+            "One lucky draw says little. What is asked for is what a norm is *on average*.",
+            (_norms_of(norm=lambda jacobians: _frobenius(jacobians).max()),),
+        ),
+        Misconception(
+            "one-number-for-all-widths",
+            "one number comes back for all of `dims`",
+            "The trials of one d are averaged, and nothing else. How the norm changes from one d to the next is what "
+            "one wants to see: each d has a number of its own.",
+            (lambda *args: _right_norms(*args).mean(), lambda *args: _right_norms(*args).mean().item()),
+        ),
+        Misconception(
+            "another-number-of-keys",
+            "there aren't `num_keys` keys in a trial",
+            "Each trial has one query and `num_keys` keys. With a single key the only weight is 1, whatever the score: "
+            "nothing can change it. Yours does change. How many keys do you draw?",
+            (
+                lambda dims, scaled, num_keys, trials, generator: _right_norms(
+                    dims, scaled, num_keys + 1, trials, generator
+                ),
+            ),
+        ),
+        Misconception(
             "squared-norm",
             "it is the square of the norm: the root is missing",
             "The Frobenius norm is the *root* of the sum of the squared entries.",
@@ -276,6 +306,13 @@ EXERCISE = Exercise(
         mistakes.DIAGONAL_ONLY.explained(
             "Every score acts on every weight: the entries off the diagonal belong to the norm.",
             _norms_of(jacobian=lambda weights, divisor: (weights * (1 - weights)).diag_embed()),
+        ),
+        Misconception(
+            "fourth-root",
+            "the scores are divided by the fourth root of d",
+            "Where queries *and* keys are scaled before they meet, each is divided by ⁴√d, and together that makes √d. "
+            "Yours makes only half of that way.",
+            (_norms_of(scale=lambda d, scaled: d**0.25 if scaled else 1.0),),
         ),
         Misconception(
             "norm-of-weights",

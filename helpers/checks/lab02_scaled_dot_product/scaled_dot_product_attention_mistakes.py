@@ -9,7 +9,15 @@ from torch import nn
 from helpers.checks import mistakes
 from helpers.checks.engine import Misconception
 from helpers.checks.lab02_scaled_dot_product.shared import right_scores
-from helpers.checks.masking import mask_mistakes, padded, shape_of_lengths_mistakes, softmax
+from helpers.checks.masking import (
+    FILLS,
+    LOWER_FILLS,
+    causal_as_well,
+    mask_mistakes,
+    padded,
+    shape_of_lengths_mistakes,
+    softmax,
+)
 from helpers.checks.spoiling import remembering, stopping_at_64
 
 
@@ -86,8 +94,9 @@ MISTAKES = (
             )(queries, keys, values, valid_lens),
         ),
     ),
-    *mask_mistakes(_attend),
+    *mask_mistakes(_attend, fills=FILLS + LOWER_FILLS),
     *shape_of_lengths_mistakes(_attend),
+    causal_as_well(_attend),
     mistakes.SOFTMAX_OVER_WRONG_AXIS.row(
         _attend(lambda scores, lens: scores.masked_fill(padded(scores, lens), -torch.inf).softmax(1)),
         _attend(lambda scores, lens: scores.masked_fill(padded(scores, lens), -1e9).softmax(1)),
@@ -118,6 +127,11 @@ MISTAKES = (
         _attend(lambda scores, lens: scores.masked_fill(padded(scores, lens), -torch.inf)),
     ),
     mistakes.POOLS_KEYS_FOR_VALUES.row(_attend(pool=lambda weights, keys, values: weights @ keys)),
+    mistakes.MEAN_TWICE.explained(
+        "The weights sum to 1 already: the weighted *sum* of the values is their mean. Yours is divided by the number "
+        "of keys once more.",
+        _attend(pool=lambda weights, keys, values: weights @ values / keys.shape[1]),
+    ),
     mistakes.UNMASKED_WEIGHTS.explained(
         "The output is right, but the weights beside it are from before the mask. A heatmap of them would "
         "show attention to padding that never happened.",

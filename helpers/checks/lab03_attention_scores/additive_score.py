@@ -111,6 +111,22 @@ EXERCISE = Exercise(
             _activated(lambda hidden: hidden),
         ),
         Misconception(
+            "difference-for-sum",
+            "the two are subtracted, not added",
+            "The score is made of W_q q *plus* W_k k. A model that is trained from scratch could learn the sign. With "
+            "weights that were learned for a sum, yours means something else.",
+            (
+                _additive(
+                    lambda W_q, W_k, w_v, q, k: w_v(torch.tanh(_hidden(W_q, lambda keys: -W_k(keys), q, k))).squeeze(-1)
+                ),
+                _additive(
+                    lambda W_q, W_k, w_v, q, k: w_v(
+                        torch.tanh(_hidden(lambda queries: -W_q(queries), W_k, q, k))
+                    ).squeeze(-1)
+                ),
+            ),
+        ),
+        Misconception(
             "tanh-before-the-sum",
             "the tanh is taken of each term before the sum",
             "Then the score falls apart into a part of the query and a part of the key. The query's part is the same "

@@ -122,6 +122,10 @@ def _loud_padding(draw: Draw) -> Iterator[Case]:
             keys[:, 2:], values[:, 2:] = loudness, loudness
             args = (queries, keys, values, lengths)
             yield Case((Built({"score": product_of_sums}), *args), _pooled(product_of_sums, *args))
+    # Scores of the valid keys near −20,000: what stands for −∞ has to be lower still.
+    queries, keys, values = draw.integers(100, 102, 1, 2, 4).float(), draw.normal(1, 3, 4), draw.normal(1, 3, 4)
+    args = (queries, keys, values, torch.tensor([2]))
+    yield Case((Built({"score": minus_squared_distance}), *args), _pooled(minus_squared_distance, *args))
 
 
 def _pooling_arguments(draw: Draw) -> Iterator[Case]:

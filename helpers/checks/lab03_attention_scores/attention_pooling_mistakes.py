@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from helpers.checks import mistakes
 from helpers.checks.engine import Misconception
-from helpers.checks.masking import mask_mistakes, padded, shape_of_lengths_mistakes, softmax
+from helpers.checks.masking import (
+    FILLS,
+    LOWER_FILLS,
+    mask_mistakes,
+    padded,
+    shape_of_lengths_mistakes,
+    softmax,
+)
 from helpers.checks.spoiling import changed, cutting, overwriting, remembering, returning_nothing, stopping_at_64
 
 
@@ -167,7 +174,7 @@ MISTAKES = (
         "Each call has weights of its own, and `.weights` holds the last call's.",
         (_keeping(lambda scores, lens, before: softmax(scores, lens) if before is None else before),),
     ),
-    *mask_mistakes(_pooling),
+    *mask_mistakes(_pooling, fills=FILLS + LOWER_FILLS),
     *shape_of_lengths_mistakes(_pooling),
     Misconception(
         "masks-in-place",
@@ -241,6 +248,10 @@ MISTAKES = (
         _pooling(result=lambda output, weights: output.float()),
         _pooling(result=lambda output, weights: output.double()),
         dtype="float16",
+    ),
+    mistakes.FLOAT32_ONLY.row(
+        _pooling(lambda scores, lens: softmax(scores.float(), lens)),
+        _pooling(pool=lambda weights, q, k, v, p, training: weights @ v.float()),
     ),
     mistakes.ANSWERS_FROM_MEMORY.row(changed(_pooling(), remembering)),
     mistakes.SMALL_SIZES_ONLY.row(changed(_pooling(), stopping_at_64)),

@@ -47,6 +47,13 @@ def _bilinear_then(change: Callable) -> Callable:
     return _bilinear(lambda W, q, k: change(q @ W(k).mT))
 
 
+_OF_ONE_SEQUENCE = (
+    lambda W, q, k: q @ W(k[:1]).mT,
+    lambda W, q, k: q @ W(k).mean(0).T,
+    lambda W, q, k: q[:1] @ W(k).mT,
+)
+
+
 def _turned(query_dim: int, key_dim: int, bias: bool = False) -> nn.Linear:
     return nn.Linear(query_dim, key_dim, bias=bias)
 
@@ -129,7 +136,7 @@ EXERCISE = Exercise(
             _bilinear(lambda W, q, k: q @ W(k).reshape(k.shape[0], q.shape[2], k.shape[1])),
             _bilinear_then(lambda scores: scores.mT.reshape(scores.shape)),
         ),
-        *mistaken_axes(_bilinear_then),
+        *mistaken_axes(_bilinear_then, *(_bilinear(one) for one in _OF_ONE_SEQUENCE)),
         mistakes.WRITES_INTO_ARGUMENTS.row(
             *(changed(_bilinear(), overwriting(i)) for i in (0, 1)), arguments="queries or keys"
         ),

@@ -131,8 +131,11 @@ def score_properties(
 _GRADIENT_SIZES = ((1, 1, 2, 2, 3), (2, 3, 4, 3, 2))
 
 
-def mistaken_axes(score: Callable[[Callable], Callable]) -> tuple[Misconception, ...]:
-    """Mistakes in the axes that any score can make; `score` builds one that has its right scores changed."""
+def mistaken_axes(score: Callable[[Callable], Callable], *of_one_sequence: Callable) -> tuple[Misconception, ...]:
+    """Mistakes in the axes that any score can make; `score` builds one that has its right scores changed.
+
+    `of_one_sequence` are further scores that take one sequence for all.
+    """
     return (
         mistakes.QUERIES_AND_KEYS_SWAPPED.row(score(lambda scores: scores.mT)),
         mistakes.SOFTMAX_INSIDE.row(
@@ -146,7 +149,10 @@ def mistaken_axes(score: Callable[[Callable], Callable]) -> tuple[Misconception,
             score(lambda scores: scores.squeeze(1)),
         ),
         mistakes.ONE_SEQUENCE_FOR_ALL.row(
-            score(lambda scores: scores[:1].expand_as(scores)), sequence="sequence", what="queries and keys"
+            score(lambda scores: scores[:1].expand_as(scores)),
+            *of_one_sequence,
+            sequence="sequence",
+            what="queries and keys",
         ),
         mistakes.SMALL_SIZES_ONLY.row(score(stopping_at_64(lambda scores: scores))),
     )

@@ -109,6 +109,41 @@ def _prefixes(choose: Callable = lambda logits: logits[:, -1:].argmax(-1), keep:
     return prefixes
 
 
+def _never_twice_in_a_row(model, encoder_x, length, start=0):
+    """A token that was just written is out of the question."""
+    written: list[Tensor] = []
+
+    def choose(logits: Tensor) -> Tensor:
+        allowed = logits.scatter(2, written[-1].unsqueeze(2), -torch.inf) if written else logits
+        written.append(allowed.argmax(-1))
+        return written[-1]
+
+    return _greedy(choose=choose)(model, encoder_x, length, start)
+
+
+def _never_again(model, encoder_x, length, start=0):
+    """A token that was written at any time is out of the question."""
+    written: list[Tensor] = []
+
+    def choose(logits: Tensor) -> Tensor:
+        allowed = logits.scatter(2, torch.stack(written, 2), -torch.inf) if written else logits
+        written.append(allowed.argmax(-1))
+        return written[-1]
+
+    return _greedy(choose=choose)(model, encoder_x, length, start)
+
+
+def _read_late(model, encoder_x, length, start=0):
+    """The decoder reads each token one step late."""
+    written: list[Tensor] = []
+
+    def token(chosen: Tensor, first: Tensor) -> Tensor:
+        written.append(chosen)
+        return written[-2] if len(written) > 1 else first
+
+    return _greedy(token=token)(model, encoder_x, length, start)
+
+
 def _zeros_after_eos(tokens: list[Tensor], first: Tensor) -> Tensor:
     ids = torch.cat(tokens, dim=1)
     return ids * (ids.eq(0).cumsum(1) == 0)
@@ -272,6 +307,19 @@ MISTAKES = (
         _greedy(result=lambda tokens, first: torch.cat(tokens, dim=1)[:1].expand(len(first), -1)),
         _greedy(result=lambda tokens, first: torch.cat(tokens, dim=1)[:1]),
         _greedy(token=lambda chosen, first: chosen[:1].expand(len(chosen), 1)),
+    ),
+    mistakes.NO_REPETITIONS.row(_never_twice_in_a_row, _never_again),
+    Misconception(
+        "token-read-late",
+        "the decoder reads each token one step late",
+        "Having written a token, the decoder reads that very token next. Yours reads the one before it: the new token "
+        "is kept, and handed on a step too late.",
+        (_read_late,),
+    ),
+    mistakes.NEVER_ENDS.explained(
+        "Token 0 is `<eos>`, a token like all others: here it may be written, and then the string goes on.",
+        _greedy(choose=lambda logits: logits[..., 1:].argmax(-1) + 1),
+        _greedy(choose=lambda logits: logits[..., 1:].argmax(-1)),
     ),
     Misconception(
         "source-not-read",

@@ -161,6 +161,17 @@ EXERCISE = Exercise(
             (lambda targets, start: targets.roll(1, dims=1),),
         ),
         Misconception(
+            "overwritten-on-the-way",
+            "each step copies what was copied just before",
+            "You go through the steps from the front, and each takes over what stands before it. But there stands by "
+            "then what was copied a moment ago, so one token fills the row. Read from the targets, not from the "
+            "result that you are writing.",
+            (
+                _filled(lambda targets: targets[:, :1].expand_as(targets)),
+                lambda targets, start: torch.full_like(targets, start),
+            ),
+        ),
+        Misconception(
             "shifts-the-rows",
             "the rows are shifted, not the steps",
             "Axis 0 is the batch: its rows have nothing to do with one another. The steps are axis 1.",

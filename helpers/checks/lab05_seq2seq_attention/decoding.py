@@ -316,6 +316,32 @@ EXERCISE = Exercise(
             "Where the context should be there are zeros, or nothing: the decoder doesn't look at the source.",
             model_with(join=lambda self, embedded, context: torch.cat([embedded, torch.zeros_like(context)], dim=-1)),
         ),
+        Misconception(
+            "fixed-context",
+            "the context is the same whatever the state",
+            "You take the encoder's last output for the context. That is lab 4's model: one vector for the whole "
+            "source. The context of a step is what `get_context_vector` finds for the state of that step.",
+            (
+                _loop(lambda self, out, token, state, first: (self.join(self.embedding(token), out[:, -1:]), state)),
+                _loop(lambda self, out, token, state, first: (self.join(self.embedding(token), out[:, :1]), state)),
+            ),
+        ),
+        mistakes.ONE_SEQUENCE_FOR_ALL.row(
+            *(
+                _loop(
+                    lambda self, out, token, state, first, pick=pick: (
+                        self.join(self.embedding(token), pick(self, out, state).expand(len(token), -1, -1)),
+                        state,
+                    )
+                )
+                for pick in (
+                    lambda self, out, state: self.get_context_vector(out, state)[0][:1],
+                    lambda self, out, state: self.get_context_vector(out, state)[0].mean(0, keepdim=True),
+                )
+            ),
+            sequence="string",
+            what="a context",
+        ),
         WRONG_CONTEXT,
         mistakes.NO_TEACHER_FORCING.explained(
             "`decoder_x` holds what the decoder reads at every step (teacher forcing). Reading its own predictions is "

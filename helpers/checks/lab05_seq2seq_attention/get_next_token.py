@@ -156,6 +156,16 @@ def _attends_after(self, encoder_out, token, state):
     return self.choose(self.get_context_vector(encoder_out, new)[0]), new
 
 
+def _reads_on(self, encoder_out, token, state):
+    chosen, new = Written.get_next_token(self, encoder_out, token, state)
+    return chosen, self.step(encoder_out, chosen.unsqueeze(1), new)[1]
+
+
+def _reads_twice(self, encoder_out, token, state):
+    chosen, new = Written.get_next_token(self, encoder_out, token, state)
+    return chosen, self.step(encoder_out, token, new)[1]
+
+
 def _restarts_next(self, encoder_out, token, state):
     outputs, new = self.decoder(joined_input(self, encoder_out, token, state))
     return self.choose(outputs), new
@@ -292,14 +302,37 @@ EXERCISE = Exercise(
             model_with(choose=lambda self, outputs: self.linear(outputs[:, -1]).softmax(-1)),
             model_with(choose=lambda self, outputs: self.linear(outputs[:, -1]).amax(-1)),
         ),
-        Misconception(
-            "never-ends",
-            "the first token of the vocabulary is never chosen",
+        mistakes.NEVER_ENDS.explained(
             "Token 0 is `<eos>`, a token like all others: a model that writes ends of strings has to be able to "
             "choose it. (And without it the numbers of all the others are one too small.)",
+            model_with(choose=lambda self, outputs: self.linear(outputs[:, -1])[:, 1:].argmax(-1) + 1),
+            model_with(choose=lambda self, outputs: self.linear(outputs[:, -1])[:, 1:].argmax(-1)),
+        ),
+        mistakes.ONE_SEQUENCE_FOR_ALL.row(
+            model_with_result("get_next_token", lambda token, state: (token[:1].expand_as(token), state)),
+            sequence="string",
+            what="a token",
+        ),
+        mistakes.NOT_WHOLE_NUMBERS.explained(
+            "The embedding looks tokens up by their number, a whole one. Yours have become floating-point numbers.",
+            model_with_result("get_next_token", lambda token, state: (token.float(), state)),
+            model_with_result("get_next_token", lambda token, state: (token.double(), state)),
+        ),
+        Misconception(
+            "bias-left-out",
+            "the bias of the linear layer is left out",
+            "`linear` is a matrix *and* a bias: the bias says how frequent a letter is, whatever the state. Call the "
+            "layer, and both are used.",
+            (model_with(choose=lambda self, outputs: (outputs[:, -1] @ self.linear.weight.T).argmax(-1)),),
+        ),
+        Misconception(
+            "one-step-too-many",
+            "the decoder takes two steps in one call",
+            "The state that comes back is the one after `token` was read. The next token is read by the next call; "
+            "yours has read it already, or has read `token` twice.",
             (
-                model_with(choose=lambda self, outputs: self.linear(outputs[:, -1])[:, 1:].argmax(-1) + 1),
-                model_with(choose=lambda self, outputs: self.linear(outputs[:, -1])[:, 1:].argmax(-1)),
+                model_with(get_next_token=_reads_on),
+                model_with(get_next_token=_reads_twice),
             ),
         ),
         mistakes.LEAST_LIKELY.explained(

@@ -13,7 +13,7 @@ from helpers.checks.lab05_seq2seq_attention.shared import (
     model_remembering,
     reused,
 )
-from helpers.checks.masking import mask_mistakes, padded, softmax
+from helpers.checks.masking import causal_as_well, mask_mistakes, padded, softmax
 from helpers.checks.spoiling import stopping_at_64
 
 
@@ -115,6 +115,13 @@ def _adds_attentional(self, encoder_out, decoder_x, hidden_state, valid_lens=Non
         attentional.append(fed)
         weights.append(of_step)
     return torch.cat(attentional, dim=1), torch.cat(weights, dim=1)
+
+
+def _cut_like_the_source(self, encoder_out, decoder_x, hidden_state, valid_lens=None):
+    attentional, weights = _WrittenLuong.forward(self, encoder_out, decoder_x, hidden_state, valid_lens)
+    if valid_lens is not None:
+        attentional = attentional * (torch.arange(decoder_x.shape[1]) < valid_lens.unsqueeze(1)).unsqueeze(2)
+    return attentional, weights
 
 
 MISTAKES = (
@@ -229,6 +236,24 @@ MISTAKES = (
     ),
     *mask_mistakes(
         lambda weigh: _luong_with(weigh=lambda self, scores, lens: weigh(scores, lens)), keys="steps", axis=2
+    ),
+    causal_as_well(lambda weigh: _luong_with(weigh=lambda self, scores, lens: weigh(scores, lens)), key="step"),
+    mistakes.ONE_SEQUENCE_FOR_ALL.row(
+        _luong_with(score=lambda self, queries, encoder_out: _WrittenLuong.score(self, queries, encoder_out[:1])),
+        _luong_with(
+            score=lambda self, queries, encoder_out: _WrittenLuong.score(self, queries[:1], encoder_out).expand(
+                len(queries), -1, -1
+            )
+        ),
+        sequence="string",
+        what="a source",
+    ),
+    Misconception(
+        "lengths-for-the-target",
+        "`valid_lens` cuts off target steps as well",
+        "The lengths count the *source's* steps: they say where the decoder may look. How many steps it takes itself "
+        "has nothing to do with them, and every one has an h̃.",
+        (_luong_with(forward=_cut_like_the_source),),
     ),
     mistakes.QUERIES_AND_KEYS_SWAPPED.explained(
         "A row of the weights belongs to a query, that is, to a target step; its columns are the source steps.",

@@ -92,6 +92,7 @@ def _stops_by_itself(draw: Draw) -> Iterator[Case]:
     yield _translate_case(draw, 3, "le chat <eos>", 10)  # 3 tokens and <eos>: no padding
     yield _translate_case(draw, 3, "chat le chat noir <eos>", 9)
     yield _translate_case(draw, 7, "elle dort <eos>", 7)
+    yield _translate_case(draw, 4, "elle dort dort <eos>", 8)  # the same word twice in a row
 
 
 def _tokens_alone(draw: Draw) -> Iterator[Case]:

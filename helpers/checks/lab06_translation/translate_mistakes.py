@@ -144,6 +144,20 @@ def _leaving_the_mode(if_stopped: bool) -> Callable:
     return translate
 
 
+def _without_repetitions(model, sentence, max_len):
+    """A word that was written before is taken out, with its row."""
+    tokens, weights = _translating()(model, sentence, max_len)
+    first = [place for place, token in enumerate(tokens) if token not in tokens[:place]]
+    return [tokens[place] for place in first], weights[first]
+
+
+def _without_doubles(model, sentence, max_len):
+    """A word that was written just before is taken out, with its row."""
+    tokens, weights = _translating()(model, sentence, max_len)
+    first = [place for place, token in enumerate(tokens) if token not in tokens[max(place - 1, 0) : place]]
+    return [tokens[place] for place in first], weights[first]
+
+
 def _freezing(model, sentence, max_len):
     return _translating()(model.requires_grad_(False), sentence, max_len)
 
@@ -402,6 +416,7 @@ MISTAKES = (
         _translating(result=lambda tokens, weights: weights),
         _translating(result=lambda tokens, weights: " ".join(tokens)),
     ),
+    mistakes.NO_REPETITIONS.row(_without_repetitions, _without_doubles),
     mistakes.CHANGES_THE_MODEL.explained(
         "Translating only reads. A parameter that `requires_grad_(False)` has frozen stays frozen, and the next "
         "training step would fail. `with torch.no_grad():` ends by itself.",

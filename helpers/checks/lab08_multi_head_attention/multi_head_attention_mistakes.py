@@ -18,6 +18,7 @@ from helpers.checks.lab08_multi_head_attention.shared import (
     projected,
     split,
 )
+from helpers.checks.masking import FILLS
 from helpers.checks.spoiling import (
     changed,
     cutting,
@@ -163,6 +164,7 @@ MISTAKES = (
         (mha(weigh=lambda scores, mask: (scores if mask is None else scores + mask).softmax(-1)),),
     ),
     mistakes.MASKS_WITH_ZERO.row(_softmax_over(-1, 0.0)),
+    mistakes.FILL_NOT_LOW_ENOUGH.row(*(_softmax_over(-1, fill) for fill in FILLS)),
     mistakes.MASK_AFTER_SOFTMAX.explained(
         "By then masked keys have taken their share. Mask the scores first (dividing by the sum afterwards fails "
         "where the masked scores are so high that nothing is left).",

@@ -53,6 +53,14 @@ def _own_exponents(length: int, dim: int) -> Tensor:
     return torch.where(columns % 2 == 0, angles.sin(), angles.cos())
 
 
+def _starts_anew(got: Any, case: Case) -> str | None:
+    """Whether the rows are those of the first positions once more, from some position on."""
+    if has_shape(got, case.want):
+        return None
+    again = any(torch.equal(got[period:], got[: len(got) - period]) for period in range(1, len(got)))
+    return "positions-start-anew" if again else None
+
+
 _LAYING = lambda sines, cosines: torch.stack([sines, cosines], dim=-1).flatten(1)  # noqa: E731
 
 
@@ -79,7 +87,13 @@ EXERCISE = Exercise(
             output,
             equals,
         ),
-        Property("the hundredth position is right as well", _positions_of((101, 2), (101, 8)), output, equals),
+        Property(
+            "the hundredth position is right as well",
+            _positions_of((101, 2), (101, 8)),
+            output,
+            equals,
+            suggests=_starts_anew,
+        ),
         Property(
             "each call is answered for itself",
             _positions_of((3, 4), (5, 6)),
@@ -179,6 +193,25 @@ EXERCISE = Exercise(
                 _waves(lambda p, i, dim: p / 10000 ** (2 * i / dim) * math.pi / 180),
                 _waves(lambda p, i, dim: p / len(p) / 10000 ** (2 * i / dim)),
             ),
+        ),
+        Misconception(
+            "power-the-other-way-round",
+            "base and exponent have changed places",
+            "10000 is raised to a power, and 2i/dim is the power. Yours raises 2i/dim to the power of 10000, or takes "
+            "such a root of it.",
+            (
+                _waves(lambda p, i, dim: p * (2 * i / dim) ** (1 / 10000)),
+                _waves(lambda p, i, dim: p / (2 * i / dim) ** 10000),
+                _waves(lambda p, i, dim: p * (2 * i / dim) ** 10000),
+                _waves(lambda p, i, dim: p / (2 * i / dim) ** (1 / 10000)),
+            ),
+        ),
+        Misconception(
+            "positions-start-anew",
+            "after some positions the numbers start again from the first",
+            "Two places that lie far apart then look the same to the model. Each position has numbers of its own, "
+            "however long the text is. Is there a fixed number in your code, a table, or a remainder?",
+            (_waves(lambda p, i, dim: p.remainder(50) / 10000 ** (2 * i / dim)),),
         ),
         Misconception(
             "axes-swapped",

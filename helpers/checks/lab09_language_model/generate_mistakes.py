@@ -1,5 +1,6 @@
 """The mistakes that people make in `generate`, each with the wrong implementations that show it."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -310,6 +311,10 @@ MISTAKES = (
             _greedy(result=lambda written, prompt: tuple(written)),
             _greedy(result=lambda written, prompt: torch.tensor([written])),
         ),
+    ),
+    mistakes.NO_REPETITIONS.row(
+        lambda *args: list(dict.fromkeys(_right(*args))),
+        lambda *args: [token for token, _ in itertools.groupby(_right(*args))],
     ),
     mistakes.KEEPS_A_GRAPH.explained(
         "Nothing is trained here. With gradients on, PyTorch keeps what it needs for all the steps, and the memory "

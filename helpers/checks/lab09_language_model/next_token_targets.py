@@ -263,6 +263,12 @@ EXERCISE = Exercise(
             _with(lambda inputs, targets, pad: targets != 0),
             _with(lambda inputs, targets, pad: targets > 0),
         ),
+        mistakes.NOT_A_TENSOR.explained(
+            "Three tensors are asked for. Lists can't be handed to a model, nor can `valid` pick rows out of logits: "
+            "`torch.tensor(...)` makes a tensor of a list.",
+            lambda ids, pad: tuple(tensor.tolist() for tensor in _right(ids, pad)),
+            lambda ids, pad: [tensor.tolist() for tensor in _right(ids, pad)],
+        ),
         mistakes.WRITES_INTO_ARGUMENTS.row(overwriting(0)(_right_copies), arguments="ids"),
         mistakes.ANSWERS_FROM_MEMORY.row(remembering(_right)),
         mistakes.SMALL_SIZES_ONLY.row(stopping_at_64(_right)),

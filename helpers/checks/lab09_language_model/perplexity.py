@@ -277,6 +277,18 @@ EXERCISE = Exercise(
             "negative: which sign goes into the exponential?",
             _of(lambda losses, valid: (-_mean(losses, valid)).exp()),
         ),
+        Misconception(
+            "likeliest-for-target",
+            "it looks at the likeliest token, not at the target",
+            "How sure a model is says nothing of whether it is right: the perplexity asks how likely the model found "
+            "the token that *did* come. Yours never looks at `targets`, or only at what was predicted.",
+            (
+                _of(
+                    lambda losses, valid: _mean(losses, valid).exp(),
+                    lambda logits, targets: -logits.log_softmax(-1).amax(-1),
+                ),
+            ),
+        ),
         mistakes.INVERTED_MASK.explained(
             "`valid` is True where a token counts. Yours keeps the others.",
             _of(lambda losses, valid: losses[~valid].mean().exp()),

@@ -122,9 +122,17 @@ def lengths_as_they_are(valid_lens, max_len):
     return torch.arange(max_len) < valid_lens
 
 
-@wrong(named=None)
+@wrong(named="not-a-tensor")
 def a_list(valid_lens, max_len):
     return by_comparison(valid_lens, max_len).tolist()
+
+
+@wrong(named="not-a-tensor")
+def a_list_for_each_length(valid_lens, max_len):
+    def rows(lengths):
+        return [rows(each) for each in lengths] if isinstance(lengths, list) else [i < lengths for i in range(max_len)]
+
+    return rows(valid_lens.tolist())
 
 
 @wrong(named="axis-left-over")
@@ -133,7 +141,7 @@ def ready_for_the_scores(valid_lens, max_len):
     return mask.unsqueeze(1) if valid_lens.dim() == 1 else mask
 
 
-@wrong(named=None)
+@wrong(named="writes-into-arguments")
 def changes_the_lengths(valid_lens, max_len):
     valid_lens -= 1
     return torch.arange(max_len) <= valid_lens.unsqueeze(-1)

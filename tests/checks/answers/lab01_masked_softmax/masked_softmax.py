@@ -204,7 +204,7 @@ def the_lowest_number(scores, valid_lens=None):
     return scores.masked_fill(~mask_of(scores, valid_lens), torch.finfo(scores.dtype).min).softmax(-1)
 
 
-@wrong(named=None)
+@wrong(named="finite-fill")
 def minus_thirty(scores, valid_lens=None):
     """Small, but not zero."""
     return scores.masked_fill(~mask_of(scores, valid_lens), -30.0).softmax(-1)
@@ -438,12 +438,12 @@ def no_length_below_one(scores, valid_lens=None):
     return fill_with_infinity(scores, None if valid_lens is None else valid_lens.clamp(min=1))
 
 
-@wrong(named=None)
+@wrong(named="axis-lost")
 def a_single_key_loses_its_axis(scores, valid_lens=None):
     return fill_with_infinity(scores, valid_lens).squeeze(-1)
 
 
-@wrong(named=None)
+@wrong(named="writes-into-arguments")
 def writes_only_without_lengths(scores, valid_lens=None):
     weights = fill_with_infinity(scores, valid_lens)
     if valid_lens is None:
@@ -452,11 +452,18 @@ def writes_only_without_lengths(scores, valid_lens=None):
     return weights
 
 
-@wrong(named=None)
+@wrong(named="causal-as-well")
 def as_many_queries_as_keys(scores, valid_lens=None):
     """Builds a causal mask on top, as if it were self-attention."""
     causal = torch.ones(scores.shape[1:]).tril().bool()
     return fill_with_infinity(scores.masked_fill(~causal, -1e9), valid_lens)
+
+
+@wrong(named="causal-as-well")
+def no_key_after_the_query(scores, valid_lens=None):
+    """By numbers of rows and columns, for queries and keys of any number."""
+    rows, columns = torch.arange(scores.shape[1])[:, None], torch.arange(scores.shape[2])
+    return fill_with_infinity(scores + torch.where(columns > rows, -torch.inf, 0.0), valid_lens)
 
 
 @wrong(named="scores-scaled")
@@ -464,9 +471,15 @@ def scaled_although_nobody_asked(scores, valid_lens=None):
     return fill_with_infinity(scores / math.sqrt(scores.shape[-1]), valid_lens)
 
 
-@wrong(named=None)
+@wrong(named="axis-lost")
 def one_batch_lost(scores, valid_lens=None):
     return fill_with_infinity(scores, valid_lens).squeeze(0)
+
+
+@wrong(named="axis-lost")
+def every_axis_of_size_one_lost(scores, valid_lens=None):
+    weights = fill_with_infinity(scores, valid_lens)
+    return torch.squeeze(weights)
 
 
 def _remembering():

@@ -167,15 +167,30 @@ def single_precision(queries, keys, scaled=True):
     return by_bmm(queries.float(), keys.float(), scaled)
 
 
-@wrong(named=None)
+@wrong(named="float32-only")
 def right_for_float32_only(queries, keys, scaled=True):
     scale = torch.tensor(math.sqrt(queries.shape[-1]) if scaled else 1.0)
     return torch.bmm(queries, keys.mT.float()) / scale
 
 
-@wrong(named=None)
+@wrong(named="float32-only")
+def keys_copied_into_a_new_tensor(queries, keys, scaled=True):
+    turned = torch.zeros(keys.shape[0], keys.shape[2], keys.shape[1])
+    for i in range(keys.shape[1]):
+        turned[:, :, i] = keys[:, i]
+    scores = torch.matmul(queries, turned)
+    return scores / math.sqrt(queries.shape[2]) if scaled else scores
+
+
+@wrong(named="root-rounded")
 def root_rounded_to_a_whole_number(queries, keys, scaled=True):
     return by_bmm(queries, keys, False) / (math.isqrt(queries.shape[-1]) if scaled else 1)
+
+
+@wrong(named="root-rounded")
+def root_to_the_nearest_number(queries, keys, scaled=True):
+    scores = torch.einsum("bqd,bkd->bqk", queries, keys)
+    return scores / round(queries.shape[-1] ** 0.5) if scaled else scores
 
 
 def _remembering():

@@ -179,22 +179,60 @@ def dims_used_up(dims, *others):
     return torch.cat(norms)
 
 
-@wrong(named=None)
+@wrong(named="another-number-of-keys")
 def one_key_too_many(dims, scaled, num_keys, trials, generator):
     return a_batch_of_trials(dims, scaled, num_keys + 1, trials, generator)
 
 
-@wrong(named=None)
+@wrong(named="another-number-of-keys")
+def two_keys_at_least(dims, scaled, num_keys, trials, generator):
+    """As if a softmax of one score were no softmax."""
+    return trial_by_trial(dims, scaled, max(2, num_keys), trials, generator)
+
+
+@wrong(named="one-number-for-all-widths")
 def one_number_for_all(*args):
     return a_batch_of_trials(*args).mean()
 
 
-@wrong(named=None)
+@wrong(named="one-number-for-all-widths")
+def all_trials_in_one_list(dims, scaled, num_keys, trials, generator):
+    norms = []
+    for d in dims:
+        for _ in range(trials):
+            norms.append(trial_by_trial([d], scaled, num_keys, 1, generator)[0])
+    return torch.stack(norms).mean()
+
+
+@wrong(named="largest-for-mean")
 def the_largest_norm(*args):
     return norms_with(norm=lambda jacobians: jacobians.norm(dim=(1, 2)).max())(*args)
 
 
-@wrong(named=None)
+@wrong(named="largest-for-mean")
+def the_largest_so_far(dims, scaled, num_keys, trials, generator):
+    largest = torch.zeros(len(dims))
+    for i, d in enumerate(dims):
+        for _ in range(trials):
+            largest[i] = max(largest[i], trial_by_trial([d], scaled, num_keys, 1, generator)[0])
+    return largest
+
+
+@wrong(named="fourth-root")
 def nearest_power_of_the_scale(*args):
     """The cube root where the square root should be: the same for d = 1."""
     return norms_with(scale=lambda d, scaled: d ** (1 / 4) if scaled else 1.0)(*args)
+
+
+@wrong(named="fourth-root")
+def only_the_query_is_scaled(dims, scaled, num_keys, trials, generator):
+    """By the root of the root, as if the keys were to follow."""
+    norms = []
+    for d in dims:
+        q = torch.randn(trials, 1, d, generator=generator)
+        k = torch.randn(trials, num_keys, d, generator=generator)
+        if scaled:
+            q = q / math.sqrt(math.sqrt(d))
+        p = torch.softmax(q @ k.transpose(1, 2), dim=-1)[:, 0]
+        norms.append(diagonal_minus_outer(p).norm(dim=(1, 2)).mean())
+    return torch.stack(norms)

@@ -180,7 +180,7 @@ def without_a_gradient(queries, keys, values, valid_lens=None):
         return step_by_step(queries, keys, values, valid_lens)
 
 
-@wrong(named=None)
+@wrong(named="causal-as-well")
 def causal_as_well(queries, keys, values, valid_lens=None):
     """Right for a single key only."""
     scores = masked(by_bmm(queries, keys), valid_lens)
@@ -188,7 +188,15 @@ def causal_as_well(queries, keys, values, valid_lens=None):
     return weights @ values, weights
 
 
-@wrong(named=None)
+@wrong(named="causal-as-well")
+def a_triangle_in_place_of_later_keys(queries, keys, values, valid_lens=None):
+    scores = masked(torch.einsum("bqd,bkd->bqk", queries, keys) / queries.shape[-1] ** 0.5, valid_lens)
+    triangle = torch.full(scores.shape[1:], -torch.inf, dtype=scores.dtype).triu(diagonal=1)
+    weights = torch.softmax(scores + triangle, dim=2)
+    return torch.bmm(weights, values), weights
+
+
+@wrong(named="fill-not-low-enough")
 def finite_fill_too_near(queries, keys, values, valid_lens=None):
     weights = masked(by_bmm(queries, keys), valid_lens, -1.0).softmax(-1)
     return weights @ values, weights
@@ -200,10 +208,16 @@ def the_first_length_for_all(queries, keys, values, valid_lens=None):
     return step_by_step(queries, keys, values, lengths)
 
 
-@wrong(named=None)
+@wrong(named="mean-twice")
 def values_not_a_mean(queries, keys, values, valid_lens=None):
     output, weights = step_by_step(queries, keys, values, valid_lens)
     return output / keys.shape[1], weights
+
+
+@wrong(named="mean-twice")
+def mean_over_the_keys(queries, keys, values, valid_lens=None):
+    _, weights = step_by_step(queries, keys, values, valid_lens)
+    return (weights.unsqueeze(3) * values.unsqueeze(1)).mean(2), weights
 
 
 @wrong(named="detached-gradient")
@@ -211,7 +225,7 @@ def values_lose_their_gradient(queries, keys, values, valid_lens=None):
     return step_by_step(queries, keys, values.detach(), valid_lens)
 
 
-@wrong(named=None)
+@wrong(named="fill-not-low-enough")
 def fills_with_ten_thousand(queries, keys, values, valid_lens=None):
     scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
     if valid_lens is not None:
@@ -219,6 +233,16 @@ def fills_with_ten_thousand(queries, keys, values, valid_lens=None):
         scores = scores.masked_fill(~keep, -1e4)
     weights = scores.softmax(-1)
     return weights @ values, weights
+
+
+@wrong(named="fill-not-low-enough")
+def minus_ten_for_the_padding(queries, keys, values, valid_lens=None):
+    scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
+    if valid_lens is not None:
+        padding = torch.arange(keys.shape[1]) >= valid_lens.reshape(len(valid_lens), -1, 1)
+        scores = torch.where(padding, torch.full_like(scores, -10.0), scores)
+    weights = torch.softmax(scores, dim=-1)
+    return torch.bmm(weights, values), weights
 
 
 @wrong(named="small-sizes-only")

@@ -242,10 +242,17 @@ class RemembersItsKeys(ThreeLayers):
         return self.w_v(torch.tanh(q[:, :, None] + k[:, None])).squeeze(-1)
 
 
-@wrong(named=None)
+@wrong(named="difference-for-sum")
 class MinusForPlus(ThreeLayers):
     def forward(self, queries, keys):
         return self.w_v(torch.tanh(self.W_q(queries)[:, :, None] - self.W_k(keys)[:, None])).squeeze(-1)
+
+
+@wrong(named="difference-for-sum")
+class HowFarApart(ThreeLayers):
+    def forward(self, queries, keys):
+        differences = self.W_k(keys).unsqueeze(1) - self.W_q(queries).unsqueeze(2)
+        return self.w_v(differences.tanh())[..., 0]
 
 
 @wrong(named=None)

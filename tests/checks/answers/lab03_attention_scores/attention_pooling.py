@@ -357,18 +357,37 @@ class BackToFloat32(AsInTheBook):
         return super().forward(*args).float()
 
 
-@wrong(named=None)
+@wrong(named="float32-only")
 class RightForFloat32Only(AsInTheBook):
     def forward(self, queries, keys, values, valid_lens=None):
         self.weights = softmaxed(self.score(queries, keys).float(), valid_lens)
         return torch.bmm(self.dropout(self.weights), values)
 
 
-@wrong(named=None)
+@wrong(named="float32-only")
+class CollectsTheWeights(AsInTheBook):
+    """In a table of its own."""
+
+    def forward(self, queries, keys, values, valid_lens=None):
+        table = torch.zeros(queries.shape[0], queries.shape[1], keys.shape[1])
+        self.weights = table + softmaxed(self.score(queries, keys), valid_lens)
+        return torch.matmul(self.dropout(self.weights), values)
+
+
+@wrong(named="fill-not-low-enough")
 class FillTooNear(AsInTheBook):
     def forward(self, queries, keys, values, valid_lens=None):
         self.weights = softmaxed(self.score(queries, keys), valid_lens, -5.0)
         return self.dropout(self.weights) @ values
+
+
+@wrong(named="fill-not-low-enough")
+class FillOfAThousand(AsInTheBook):
+    """Low enough, as long as no score lies lower."""
+
+    def forward(self, queries, keys, values, valid_lens=None):
+        self.weights = softmaxed(self.score(queries, keys), valid_lens, -1000.0)
+        return torch.bmm(self.dropout(self.weights), values)
 
 
 @wrong(named=None)

@@ -245,12 +245,18 @@ class TheDiagonalOnly(ByLinearAndBmm):
         return (queries[..., :n] * diagonal) @ keys[..., :n].mT
 
 
-@wrong(named=None)
+@wrong(named="one-sequence-for-all")
 class TheKeysOfAllSequences(ByLinearAndBmm):
     """Right for one sequence."""
 
     def forward(self, queries, keys):
         return queries @ self.W(keys).mean(0).T
+
+
+@wrong(named="one-sequence-for-all")
+class TheFirstKeysForAll(ByLinearAndBmm):
+    def forward(self, queries, keys):
+        return torch.einsum("bqd,kd->bqk", queries, self.W(keys[0]))
 
 
 @wrong(named="no-module")

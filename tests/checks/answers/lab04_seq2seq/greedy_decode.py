@@ -278,7 +278,7 @@ def frozen_for_good(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start)
 
 
-@wrong(named=None)
+@wrong(named="token-read-late")
 def the_token_before_last(model, encoder_x, length, start=0):
     """Reads what was written two steps ago: right for the first two tokens where they agree."""
     before = [torch.full_like(encoder_x[:, :1], start)]
@@ -290,7 +290,24 @@ def the_token_before_last(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start, token_of=delayed)
 
 
-@wrong(named=None)
+@wrong(named="token-read-late")
+def handed_on_before_it_is_chosen(model, encoder_x, length, start=0):
+    was_training = model.training
+    model.eval()
+    new = token = torch.full((len(encoder_x), 1), start)
+    result = torch.zeros(len(encoder_x), length, dtype=torch.long)
+    with torch.no_grad():
+        state = model.encoder(model.embedding(encoder_x))[1]
+        for i in range(length):
+            outputs, state = model.decoder(model.embedding(token), state)
+            token = new
+            new = model.linear(outputs).argmax(dim=2)
+            result[:, i] = new[:, 0]
+    model.train(was_training)
+    return result
+
+
+@wrong(named="never-ends")
 def never_eos(model, encoder_x, length, start=0):
     def without_eos(logits):
         return logits[..., 1:].argmax(-1) + 1
@@ -298,7 +315,17 @@ def never_eos(model, encoder_x, length, start=0):
     return decoded(model, encoder_x, length, start, choose=without_eos)
 
 
-@wrong(named=None)
+@wrong(named="never-ends")
+def eos_put_out_of_reach(model, encoder_x, length, start=0):
+    def others(logits):
+        logits = logits.clone()
+        logits[:, :, 0] = -1e9
+        return torch.argmax(logits, dim=2)
+
+    return decoded(model, encoder_x, length, start, choose=others)
+
+
+@wrong(named="no-repetitions")
 def never_the_same_twice(model, encoder_x, length, start=0):
     """Forbids a token to follow itself."""
     last = [torch.full_like(encoder_x[:, :1], -1)]
@@ -309,6 +336,20 @@ def never_the_same_twice(model, encoder_x, length, start=0):
         return last[0]
 
     return decoded(model, encoder_x, length, start, choose=other)
+
+
+@wrong(named="no-repetitions")
+def no_token_a_second_time(model, encoder_x, length, start=0):
+    """What was written once is written no more."""
+    used = [torch.zeros(len(encoder_x), 1, 0, dtype=torch.long)]
+
+    def fresh(logits):
+        for i, row in enumerate(torch.cat(used, 2)[:, 0].tolist()):
+            logits[i, 0, row] = -1e9
+        used.append(logits.argmax(2).unsqueeze(2))
+        return logits.argmax(2)
+
+    return decoded(model, encoder_x, length, start, choose=fresh)
 
 
 def _remembering():
@@ -351,7 +392,7 @@ def forgets_the_mode_where_eos_comes(model, encoder_x, length, start=0):
     return tokens
 
 
-@wrong(named=None)
+@wrong(named="answers-from-memory")
 def the_first_models_encoder(model, encoder_x, length, start=0):
     """Keeps what the encoder made of a source, whichever model asks again."""
     key = (tuple(encoder_x.flatten().tolist()), encoder_x.shape)

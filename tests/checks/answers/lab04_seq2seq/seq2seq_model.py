@@ -304,7 +304,7 @@ class RemembersTheBatchBefore(AsInTheBook):
         return self.linear(self.decoder(self.embedding(decoder_x), self.state)[0])
 
 
-@wrong(named=None)
+@wrong(named="answers-from-memory")
 class CachesTheContext(AsInTheBook):
     """Right as long as the shape of the source is new."""
 
@@ -325,7 +325,7 @@ class DetachedContext(AsInTheBook):
         return self.linear(self.decoder(self.embedding(decoder_x), state.detach())[0])
 
 
-@wrong(named=None)
+@wrong(named="dropout")
 class WithDropout(AsInTheBook):
     def __init__(self, vocab_size, embed_dim, hidden_dim):
         super().__init__(vocab_size, embed_dim, hidden_dim)

@@ -126,7 +126,7 @@ def a_start_for_one_row(targets, start):
     return torch.cat([column, targets[:, :-1]], dim=1)
 
 
-@wrong(named=None)
+@wrong(named="overwritten-on-the-way")
 def in_place_and_overwritten_on_the_way(targets, start):
     """Each assignment reads what the one before has written."""
     result = targets.clone()
@@ -134,6 +134,16 @@ def in_place_and_overwritten_on_the_way(targets, start):
         result[:, step] = result[:, step - 1]
     result[:, 0] = start
     return result
+
+
+@wrong(named="overwritten-on-the-way")
+def start_first_and_then_the_loop(targets, start):
+    rows = targets.tolist()
+    for row in rows:
+        row[0] = start
+        for i in range(1, len(row)):
+            row[i] = row[i - 1]
+    return torch.tensor(rows)
 
 
 @wrong(named=None)

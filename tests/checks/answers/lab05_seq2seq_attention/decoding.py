@@ -92,10 +92,17 @@ def softmax_over_the_batch(model, encoder_out, token, state, first):
     return model.decoder(torch.cat([model.embedding(token), context], -1), state)
 
 
-@looping(None)
-def mean_for_a_context(model, encoder_out, token, state, first):
+@looping("fixed-context")
+def last_output_for_a_context(model, encoder_out, token, state, first):
     """The last encoder output is the context, whatever the question."""
     return model.decoder(torch.cat([model.embedding(token), encoder_out[:, -1:]], -1), state)
+
+
+@wrong(named="fixed-context")
+class LastOutputAtEveryStep(StepByStep):
+    def decoding(self, encoder_out, decoder_x, hidden_state):
+        context = encoder_out[:, -1].unsqueeze(1).repeat(1, decoder_x.shape[1], 1)
+        return self.decoder(torch.cat((self.embedding(decoder_x), context), dim=2), hidden_state)
 
 
 @looping(None)
@@ -103,7 +110,7 @@ def tanh_on_the_input(model, encoder_out, token, state, first):
     return model.decoder(joined(model, encoder_out, token, state).tanh(), state)
 
 
-@looping(None)
+@looping("one-sequence-for-all")
 def context_of_the_first_string(model, encoder_out, token, state, first):
     """Right for one string."""
     context = model.get_context_vector(encoder_out, state)[0][:1].expand(len(token), -1, -1)

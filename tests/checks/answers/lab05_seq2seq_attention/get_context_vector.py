@@ -85,9 +85,17 @@ def one_step_too_many(scores, padding):
     return hide(scores, None if padding is None else F.pad(padding[:, :-1], (0, 0, 1, 0))).softmax(1)
 
 
-@weighing(None)
+@weighing("fill-not-low-enough")
 def a_fill_that_is_too_near(scores, padding):
     return hide(scores, padding, -5.0).softmax(1)
+
+
+@weighing("fill-not-low-enough")
+def three_below_zero(scores, padding):
+    """Lower than any score that came along so far."""
+    if padding is not None:
+        scores = torch.where(padding, torch.tensor(-3.0), scores)
+    return F.softmax(scores, dim=1)
 
 
 @weighing("overflow")

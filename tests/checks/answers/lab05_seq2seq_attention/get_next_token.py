@@ -144,11 +144,18 @@ def token_only(model, encoder_out, token, hidden_state):
     return StepByStep.get_next_token(model, encoder_out, token, hidden_state)[0]
 
 
-@stepping(None)
+@stepping("one-sequence-for-all")
 def one_token_for_all(model, encoder_out, token, hidden_state):
     """Right for one string."""
     tokens, state = StepByStep.get_next_token(model, encoder_out, token, hidden_state)
     return tokens[:1].expand(len(tokens)), state
+
+
+@stepping("one-sequence-for-all")
+def first_string_decides(model, encoder_out, token, hidden_state):
+    output, state = next_output(model, encoder_out, token, hidden_state)
+    best = model.linear(output[0, -1]).argmax().item()
+    return torch.full((len(token),), best), state
 
 
 @stepping("never-ends")
@@ -158,22 +165,45 @@ def never_the_end(model, encoder_out, token, hidden_state):
     return model.linear(output[:, -1])[:, 1:].argmax(-1) + 1, state
 
 
-@stepping(None)
+@stepping("bias-left-out")
 def without_the_bias(model, encoder_out, token, hidden_state):
     output, state = next_output(model, encoder_out, token, hidden_state)
     return (output[:, -1] @ model.linear.weight.T).argmax(-1), state
 
 
-@stepping(None)
+@stepping("bias-left-out")
+def by_the_functional_form(model, encoder_out, token, hidden_state):
+    output, state = next_output(model, encoder_out, token, hidden_state)
+    return F.linear(output, model.linear.weight).squeeze(1).argmax(dim=-1), state
+
+
+@stepping("one-step-too-many")
 def two_steps_at_once(model, encoder_out, token, hidden_state):
     tokens, state = StepByStep.get_next_token(model, encoder_out, token, hidden_state)
     return tokens, next_output(model, encoder_out, tokens.unsqueeze(1), state)[1]
 
 
-@stepping(None)
+@stepping("one-step-too-many")
+def runs_the_decoder_twice(model, encoder_out, token, hidden_state):
+    """Once for the output, and once more for the state."""
+    output, hidden_state = next_output(model, encoder_out, token, hidden_state)
+    _, hidden_state = next_output(model, encoder_out, token, hidden_state)
+    return model.linear(output[:, 0]).argmax(1), hidden_state
+
+
+@stepping("not-whole-numbers")
 def tokens_as_floats(model, encoder_out, token, hidden_state):
     tokens, state = StepByStep.get_next_token(model, encoder_out, token, hidden_state)
     return tokens.float(), state
+
+
+@stepping("not-whole-numbers")
+def collected_in_zeros(model, encoder_out, token, hidden_state):
+    tokens, state = StepByStep.get_next_token(model, encoder_out, token, hidden_state)
+    best = torch.zeros(len(tokens))
+    for i in range(len(tokens)):
+        best[i] = tokens[i]
+    return best, state
 
 
 @wrong(named="wrong-context")

@@ -255,7 +255,7 @@ class SourceByTarget(Luong):
         return attentional, weights.transpose(1, 2)
 
 
-@wrong(named=None)
+@wrong(named="causal-as-well")
 class CausalOverTheSource(Luong):
     """A query sees only as many source steps as it has written."""
 
@@ -263,7 +263,14 @@ class CausalOverTheSource(Luong):
         return super().weigh(hide(scores, torch.ones(scores.shape[1:]).triu(1).bool()), padding)
 
 
-@wrong(named=None)
+@wrong(named="causal-as-well")
+class AsInSelfAttention(Luong):
+    def weigh(self, scores, padding):
+        triangle = torch.tril(torch.ones_like(scores))
+        return F.softmax(hide(scores, padding).masked_fill(triangle == 0, -1e9), dim=2)
+
+
+@wrong(named="lengths-for-the-target")
 class LengthsForTheTarget(Luong):
     """Takes the lengths for those of the target as well."""
 
@@ -272,6 +279,15 @@ class LengthsForTheTarget(Luong):
         if valid_lens is None:
             return attentional, weights
         return attentional * (torch.arange(decoder_x.shape[1]) < valid_lens[:, None])[..., None], weights
+
+
+@wrong(named="lengths-for-the-target")
+class PaddedStepsEmptied(Luong):
+    def forward(self, encoder_out, decoder_x, hidden_state, valid_lens=None):
+        attentional, weights = super().forward(encoder_out, decoder_x, hidden_state, valid_lens)
+        for b, length in enumerate([] if valid_lens is None else valid_lens.tolist()):
+            attentional[b, length:] = 0
+        return attentional, weights
 
 
 @wrong(named="answers-from-memory")
@@ -284,12 +300,18 @@ class KeysRemembered(Luong):
         return queries @ self.keys.mT
 
 
-@wrong(named=None)
+@wrong(named="one-sequence-for-all")
 class FirstSourceForAll(Luong):
     """Right for one string."""
 
     def scores(self, queries, encoder_out):
         return queries @ self.W_a(encoder_out[:1]).mT.expand(len(queries), -1, -1)
+
+
+@wrong(named="one-sequence-for-all")
+class KeysOfTheFirst(Luong):
+    def scores(self, queries, encoder_out):
+        return torch.einsum("blh,sh->bls", queries, self.W_a(encoder_out)[0])
 
 
 @wrong(named="writes-into-arguments")

@@ -268,12 +268,24 @@ def gradients_off_for_good(model, sentence, max_len):
     return with_a_while_loop(model, sentence, max_len)
 
 
-@wrong(named=None)
+@wrong(named="no-repetitions")
 def without_repetitions(model, sentence, max_len):
     """A word that was just written is not written again, though it is the likeliest."""
     words, weights = with_a_for_loop(model, sentence, max_len)
     keep = [i for i, word in enumerate(words) if word not in words[:i]]
     return [words[i] for i in keep], weights[keep]
+
+
+@wrong(named="no-repetitions")
+def without_stammering(model, sentence, max_len):
+    """The same word twice in a row is taken for a slip."""
+    words, weights = with_a_for_loop(model, sentence, max_len)
+    kept, rows = [], []
+    for word, row in zip(words, weights, strict=True):
+        if not kept or word != kept[-1]:
+            kept.append(word)
+            rows.append(row)
+    return kept, torch.stack(rows) if rows else weights
 
 
 @wrong(named="goes-on-after-eos")

@@ -89,7 +89,7 @@ def itself_only(length):
     return torch.eye(length, dtype=torch.bool)
 
 
-@wrong(named=None)
+@wrong(named="small-sizes-only")
 def one_and_the_same(length, _known={}):  # noqa: B006
     if not _known:
         _known[0] = lower_triangle(9)

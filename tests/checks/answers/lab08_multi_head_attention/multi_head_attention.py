@@ -413,11 +413,20 @@ class ByPyTorchsFunction(FourLayers):
         return self.W_o(self.join(F.scaled_dot_product_attention(q, k, v, keep, p))), weights
 
 
-@wrong(named=None)
+@wrong(named="fill-not-low-enough")
 class AFiniteFillThatIsTooSmall(FourLayers):
     def weigh(self, query, key, mask):
         scores = self.scores(query, key)
         return (scores if mask is None else scores.masked_fill(~self.keep(mask), -4.0)).softmax(-1)
+
+
+@wrong(named="fill-not-low-enough")
+class MinusTwoForWhatIsHidden(FourLayers):
+    def weigh(self, query, key, mask):
+        scores = self.scores(query, key)
+        if mask is not None:
+            scores = torch.where(self.keep(mask), scores, torch.full_like(scores, -2.0))
+        return torch.softmax(scores, dim=-1)
 
 
 @wrong(named=None)

@@ -129,19 +129,32 @@ def right_for_dim_four(length, dim):
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
-@wrong(named=None)
+@wrong(named="positions-start-anew")
 def positions_that_start_anew(length, dim):
     """Right for the first fifty positions."""
     return assigned_in_turns(50, dim).repeat(length // 50 + 1, 1)[:length]
 
 
-@wrong(named=None)
+@wrong(named="positions-start-anew")
+def taken_from_a_table_of_sixty_four(length, dim):
+    table = number_by_number(64, dim)
+    return torch.stack([torch.as_tensor(table[position % 64]) for position in range(length)])
+
+
+@wrong(named="power-the-other-way-round")
 def the_power_the_other_way_round(length, dim):
     """x ** 10000 for 10000 ** x: coincides with other mistakes where there are two columns only."""
     positions = torch.arange(length).unsqueeze(1)
     exponents = torch.arange(0, dim, 2) / dim
     angles = positions * exponents ** (1 / 10000)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).reshape(length, dim)
+
+
+@wrong(named="power-the-other-way-round")
+def pow_with_its_arguments_swapped(length, dim):
+    rates = torch.pow(torch.arange(0, dim, 2) / dim, 10000.0)
+    angles = torch.outer(torch.arange(length).float(), rates)
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 
 @wrong(named="small-sizes-only")

@@ -324,6 +324,15 @@ def an_end_in_the_prompt(model, prompt, max_new_tokens, eos):
     return [] if prompt.count(eos) else feeds_what_is_new(model, prompt, max_new_tokens, eos)
 
 
-@wrong(named=None)
+@wrong(named="no-repetitions")
 def repeats_itself_never(model, prompt, max_new_tokens, eos):
     return list(dict.fromkeys(feeds_what_is_new(model, prompt, max_new_tokens, eos)))
+
+
+@wrong(named="no-repetitions")
+def no_token_twice_in_a_row(model, prompt, max_new_tokens, eos):
+    kept = []
+    for token in feeds_what_is_new(model, prompt, max_new_tokens, eos):
+        if kept[-1:] != [token]:
+            kept.append(token)
+    return kept

@@ -158,6 +158,13 @@ def only_prints(ids, pad):
     print(ids[:, :-1].shape)
 
 
-@wrong(named=None)
+@wrong(named="not-a-tensor")
 def lists_for_tensors(ids, pad):
     return ids[:, :-1].tolist(), ids[:, 1:].tolist(), (ids[:, 1:] != pad).tolist()
+
+
+@wrong(named="not-a-tensor")
+def row_by_row_in_lists(ids, pad):
+    rows = ids.tolist()
+    inputs, targets = [row[:-1] for row in rows], [row[1:] for row in rows]
+    return inputs, targets, [[token != pad for token in row] for row in targets]

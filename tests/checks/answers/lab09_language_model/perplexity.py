@@ -162,6 +162,12 @@ def only_prints(logits, targets, valid):
     print(losses_of(logits, targets)[valid].mean().exp())
 
 
-@wrong(named=None)
+@wrong(named="likeliest-for-target")
 def probability_of_the_likeliest(logits, targets, valid):
     return (-logits.log_softmax(-1).max(-1).values[valid]).mean().exp().item()
+
+
+@wrong(named="likeliest-for-target")
+def of_what_it_predicted(logits, targets, valid):
+    predicted = logits.argmax(-1)
+    return math.exp(F.cross_entropy(logits[valid], predicted[valid]).item())
