@@ -11,7 +11,7 @@ from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 
-OPENING = "Predict first."
+OPENING, ANSWER = "Predict first.", "What happened"
 _LINES_OF_A_CELL = 10_000  # myst-nb counts lines from this number times the cell's on
 
 
@@ -40,14 +40,16 @@ def _fold_rest(settles: nodes.container) -> None:
     """Put what answers the prediction besides the cell into a container of its own.
 
     These are the cells after it, the text after these, and the pictures and assertions after that. A text that leads to
-    another prediction is none of it.
+    another prediction is none of it, but for what begins with **What happened**: of that, the last paragraph leads on.
     """
     section = settles.parent
     following = section.children[section.index(settles) + 1 :]
     answer = list(takewhile(_is_code, following))
     said = _of_one_cell(following[len(answer) :])
     after = following[len(answer) + len(said) :]
-    if not (after and _is_prediction(after[0])):
+    if after and _is_prediction(after[0]):
+        answer += (said[:-1] or said) if said and said[0].astext().startswith(ANSWER) else []
+    else:
         answer += said + list(takewhile(lambda node: _is_code(node) and "tag_hide-input" in node["classes"], after))
     for node in answer:
         section.remove(node)
