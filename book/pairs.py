@@ -62,7 +62,7 @@ def of_report(exercise: Exercise, misconception: Misconception) -> Pair | None:
         laid_out = Table(picture.yours, picture.wanted)
     elif finding.observed.error is None:
         laid_out = _table(finding.observed.value, finding.case.want)
-    caption = f"What fails: {finding.property.text}."
+    caption = f"Fails at “{finding.property.text}”."
     return Pair([laid_out] if laid_out else [], caption, ", ".join(report.given), finding.problem or "")
 
 
@@ -88,7 +88,7 @@ def _cells(value: Any) -> list[list[Any]]:
 
 
 def _side_by_side(table: Table) -> str:
-    digits = 2 if any(_differing(table, 2)) else 4
+    digits = 4 if _differing(table, 4) and not _differing(table, 2) else 2
     largest = max((abs(value) for cells in (table.mistake, table.right) for value in _numbers(cells)), default=0.0)
     marks = set(_differing(table, digits))
     sides = []
@@ -99,7 +99,7 @@ def _side_by_side(table: Table) -> str:
             told_row = (_cell(value, (place, column) in marks, largest, digits) for column, value in enumerate(row))
             rows.append(f"<tr>{title}{''.join(told_row)}</tr>")
         body = f"<tbody>{''.join(rows)}</tbody>"
-        sides.append(f'<table class="{name}"><caption>{name}</caption>{_head(table, len(cells[0]))}{body}</table>')
+        sides.append(f"<table><caption>{name}</caption>{_head(table, len(cells[0]))}{body}</table>")
     return "".join(sides)
 
 

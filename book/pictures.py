@@ -1,20 +1,32 @@
 """The mistakes that can be seen: what a wrong implementation makes of one small input, beside what is right.
 
-An exercise whose result is a matrix of weights, a mask or links, or that draws one, has small inputs here. A mistake is
-drawn on the first of them on which it shows; if it shows on none (a gradient, a type, an error), it has no picture.
+An exercise whose result is a matrix, a mask, links or tokens, or that draws one, has small inputs here. A mistake is
+shown on the first of them on which it can be seen. The others (a gradient, a type, an error) are seen as their report
+shows them: see `pairs`.
 """
 
 import copy
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from book.drawings import (
+    CROSSING,
+    DRAWING_INPUTS,
+    ENGLISH,
+    FRENCH,
+    LINK_INPUTS,
+    Input,
+    Picture,
+    draw_drawings,
+    draw_links,
+    drawn,
+    drawn_otherwise,
+    find_links,
+)
 from book.pairs import Pair, Table
 from helpers.attention import (
     AdditiveScore,
@@ -26,7 +38,6 @@ from helpers.attention import (
     masked_softmax,
     scaled_dot_product_attention,
 )
-from helpers.checks import figures
 from helpers.checks.engine import Exercise, Misconception
 from helpers.checks.lab05_seq2seq_attention.shared import Slow
 from helpers.checks.lab07_alignment_heatmaps.plot_attention_mistakes import Sketch
@@ -34,32 +45,10 @@ from helpers.checks.modules import Built
 from helpers.language_model import cached_attention, next_token_targets
 from helpers.long_contexts import attend_in_blocks, grouped_query_attention, online_step, sliding_window_mask
 from helpers.metrics import hard_alignment
-from helpers.plotting import HEATMAP, KEY, QUERY, outline_links, plot_attention, subplots
 from helpers.positions import rotate
 from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
 from helpers.seq2seq import shift_right
 from helpers.transformer import sinusoidal_positions
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as a page needs it. `width` is in CSS pixels."""
-
-    png: bytes
-    width: int
-    caption: str
-    alternative: str
-
-
-@dataclass(frozen=True)
-class Input:
-    """A small input of an exercise, in words, and what its rows and columns are, for each matrix that comes back."""
-
-    words: str
-    args: tuple
-    rows: Sequence[Sequence[str]]
-    columns: Sequence[Sequence[str]]
-    best_for: tuple[str, ...] = ()  # the mistakes that are to be drawn on this input, though others come before it
 
 
 def draw(exercise: Exercise, misconception: Misconception) -> Picture | Pair | None:
@@ -88,14 +77,6 @@ class _Kind:
     look: Callable[[Any, Input], Any]
     differ: Callable[[Any, Any], bool]
     draw: Callable[[Any, Any, Input], Picture | Pair]
-
-
-def _picture(figure: Figure, given: Input, difference: str = "") -> Picture:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    caption = f"{given.words} Left: the mistake. Right: as it should be."
-    width = round(80 * figure.get_size_inches()[0])
-    return Picture(buffer.getvalue(), width, caption, f"{caption} {difference}".rstrip())
 
 
 # --- Matrices: weights and masks -----------------------------------------------------------------------------------
@@ -184,101 +165,6 @@ _TARGETS = torch.tensor([[19, 20, 15, 16], [3, 1, 18, 0]])
 def _letters(answer: Callable, given: Input) -> list[list[str]]:
     tokens = answer(*copy.deepcopy(given.args)).tolist()
     return [["<eos>" if token == 0 else "start" if token == 27 else chr(64 + token) for token in row] for row in tokens]
-
-
-# --- Links: which source token belongs to a target token -----------------------------------------------------------
-
-
-def _links(answer: Callable, given: Input) -> set[tuple[int, int]]:
-    weights, threshold = given.args
-    found = answer(weights.clone()) if threshold is None else answer(weights.clone(), threshold)
-    links = {(int(target), int(source)) for target, source in found}
-    if any(target >= len(weights) or source >= weights.shape[1] for target, source in links):
-        raise ValueError("a link lies outside")
-    return links
-
-
-def _draw_links(seen: set, right: set, given: Input) -> Picture:
-    figure, axes = subplots(1, 2, size=(8.4, 3.4))
-    for ax, title, links in zip(axes, ("mistake", "right"), (seen, right), strict=True):
-        plot_attention(given.args[0], given.columns[0], given.rows[0], ax=ax, title=title, numbers=True)
-        outline_links(ax, links)
-    rows, columns = given.rows[0], given.columns[0]
-
-    def named(links: set) -> str:
-        return ", ".join(f"{rows[target]} – {columns[source]}" for target, source in sorted(links)) or "no links"
-
-    return _picture(figure, given, f"The mistake links {named(seen)}; right is {named(right)}.")
-
-
-_ENGLISH, _FRENCH = ("the", "red", "car", "stops"), ("la", "voiture", "rouge", "s'arrête")
-_CROSSING = torch.tensor([[70, 10, 15, 5], [5, 15, 75, 5], [5, 80, 10, 5], [5, 5, 30, 60]]) / 100
-_TIED = torch.tensor([[40, 10, 40, 10], [5, 15, 75, 5], [5, 80, 10, 5], [25, 25, 25, 25]]) / 100
-_NOT = torch.tensor([[20, 75, 5], [5, 10, 85], [10, 60, 30]]) / 100
-_LINK_INPUTS = [
-    Input(
-        "Frames mark the links, one for each target token.",
-        (_NOT, None),
-        [("ne", "s'arrête", "pas")],
-        [("does", "not", "stop")],
-    ),
-    Input("Frames mark the links, one for each target token.", (_CROSSING, None), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links; two rows have a tie.", (_TIED, None), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.3.", (_CROSSING, 0.3), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.4.", (_TIED, 0.4), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.", (_CROSSING, 0.0), [_FRENCH], [_ENGLISH]),
-]
-
-
-# --- Drawings: what a plotting function draws ----------------------------------------------------------------------
-
-
-def _drawn(answer: Sketch, given: Input) -> figures.Picture:
-    picture = answer.drawing(given.args[0], list(given.columns[0]), list(given.rows[0]), True).picture
-    assert picture is not None  # it was given an Axes
-    return picture
-
-
-def _drawn_otherwise(seen: figures.Picture, right: figures.Picture) -> bool:
-    def told(picture: figures.Picture) -> tuple:
-        return [(each.values.tolist(), each.scale) for each in picture.heatmaps], picture.x, picture.y
-
-    return told(seen) != told(right)
-
-
-def _draw_drawings(seen: figures.Picture, right: figures.Picture, given: Input) -> Picture:
-    rows, columns = len(given.rows[0]), len(given.columns[0])
-    figure, axes = subplots(1, 2, size=(2 * (2.6 + 0.22 * columns), 1.6 + 0.24 * rows))
-    for ax, title, picture in zip(axes, ("mistake", "right"), (seen, right), strict=True):
-        _redraw(ax, picture)
-        ax.set_title(title, loc="left")
-    return _picture(figure, given)
-
-
-def _redraw(ax: Axes, picture: figures.Picture) -> None:
-    for heatmap in picture.heatmaps:
-        low, high = heatmap.scale
-        image = ax.imshow(heatmap.values.numpy(), cmap=HEATMAP, vmin=low, vmax=high)
-        ax.figure.colorbar(image, ax=ax, shrink=0.8)
-    ax.set(xlim=picture.x.limits, ylim=picture.y.limits)
-    ax.set_xticks(
-        [place for place, _ in picture.x.labels], [token for _, token in picture.x.labels], rotation=45, ha="right"
-    )
-    ax.set_yticks([place for place, _ in picture.y.labels], [token for _, token in picture.y.labels])
-    ax.set_xlabel(picture.x.title, color=KEY)
-    ax.set_ylabel(picture.y.title, color=QUERY)
-
-
-def _diagonal(words: Sequence[str], words_too: Sequence[str]) -> Input:
-    weights = (3 * torch.eye(len(words_too), len(words))).softmax(-1)
-    return Input(f"A sentence of {len(words)} tokens.", (weights,), [words_too], [words])
-
-
-_DRAWING_INPUTS = [
-    Input("The red car and its French.", (_CROSSING[:3],), [_FRENCH[:3]], [_ENGLISH]),
-    _diagonal(("the", "car", "and", "the", "bus"), ("la", "voiture", "et", "le", "bus")),
-    _diagonal(tuple("ABCDEFGHIJKL"), tuple("ABCDEFGHIJKL")),
-]
 
 
 # --- The exercises -------------------------------------------------------------------------------------------------
@@ -427,16 +313,16 @@ _KINDS = {
         _second,
         lambda answer: _LOOKING_BACK.build(answer).get_context_vector,
     ),
-    "plot_attention": _Kind(_DRAWING_INPUTS, Sketch(), _drawn, _drawn_otherwise, _draw_drawings),
-    "hard_alignment": _Kind(_LINK_INPUTS, hard_alignment, _links, lambda seen, right: seen != right, _draw_links),
+    "plot_attention": _Kind(DRAWING_INPUTS, Sketch(), drawn, drawn_otherwise, draw_drawings),
+    "hard_alignment": _Kind(LINK_INPUTS, hard_alignment, find_links, lambda seen, right: seen != right, draw_links),
     "ablate_source": _of_matrices(
         [
-            Input("The column of “car” is taken away.", (_CROSSING, 2), [_FRENCH], [_ENGLISH]),
+            Input("The column of “car” is taken away.", (CROSSING, 2), [FRENCH], [ENGLISH]),
             Input(
                 "The column of “car” is taken away; “voiture” had all its weight there.",
-                (torch.cat([_CROSSING[:1], torch.eye(4)[2:3], _CROSSING[2:]]), 2),
-                [_FRENCH],
-                [_ENGLISH],
+                (torch.cat([CROSSING[:1], torch.eye(4)[2:3], CROSSING[2:]]), 2),
+                [FRENCH],
+                [ENGLISH],
             ),
         ],
         _ablated,
