@@ -63,7 +63,7 @@ LINES = {
         "gradients-off-for-all": "torch.set_grad_enabled(False)",
         "stops-at-eos": "if (token == 0).all(): break",
         "ignores-start": "token = torch.zeros_like(encoder_x[:, :1])",
-        "ignores-length": "for _ in range(encoder_x.shape[1]): pass",
+        "ignores-length": "for _ in range(encoder_x.shape[1]):",
         "start-in-the-result": "tokens = [starts]",
         "argmax-over-wrong-axis": "token = logits.argmax(dim=0)",
         "least-likely": "token = logits.argmin(dim=-1)",

@@ -41,7 +41,7 @@ LINES = {
         "self-attention-only": "q, k, v = self.W_q(query), self.W_k(query), self.W_v(query)",
         "projections-swapped": "q, k = self.W_k(query), self.W_q(key)",
         "order-of-the-pair": "return weights, output",
-        "weights-after-dropout": "weights = self.dropout(weights); return_value = output, weights",
+        "weights-after-dropout": "weights = self.dropout(weights)  # and these come back",
     },
     "sinusoidal_positions": {
         "in-halves": "torch.cat([angles.sin(), angles.cos()], dim=1)",
