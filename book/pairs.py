@@ -69,7 +69,8 @@ def of_report(exercise: Exercise, misconception: Misconception) -> Pair | None:
 def _table(got: Any, want: Any) -> Table | None:
     """What a report tells in words: two numbers, two rows of tokens, or two small matrices of different size."""
     if isinstance(got, tuple) and isinstance(want, tuple) and len(got) == len(want):
-        tables = (_table(mine, other) for mine, other in zip(got, want, strict=True))
+        pairs = zip(got, want, strict=True)
+        tables = (_table(mine, other) for mine, other in pairs if isinstance(mine, Tensor | list))  # and no shapes
         return next((table for table in tables if table is not None), None)
     mine, other = _cells(got), _cells(want)
     return Table(mine, other) if mine and other and mine != other else None

@@ -42,9 +42,13 @@ def test_what_has_no_input_here_is_seen_as_its_report_shows_it():
     assert 'class="differs"' in pair.html
 
 
-def test_what_cannot_be_laid_out_is_told_in_the_checks_words():
-    pair = of_report("BilinearScore", "bias")
-    assert not pair.tables and "<code>W.bias</code>" in pair.html
+@pytest.mark.parametrize(
+    ("exercise", "misconception", "said"),
+    [("BilinearScore", "bias", "<code>W.bias</code>"), ("get_next_token", "axis-left-over", "shapes are (1, 1)")],
+)
+def test_what_cannot_be_laid_out_is_told_in_the_checks_words(exercise, misconception, said):
+    pair = of_report(exercise, misconception)
+    assert not pair.tables and said in pair.html
 
 
 @pytest.mark.parametrize(
