@@ -2,10 +2,10 @@
 
 LINES = {
     "shift_right": {
-        "drops-first-token": "return targets[:, 1:]",
+        "drops-first-token": "shifted = targets.clone(); shifted[:, 0] = start",
         "unshifted": "return targets",
         "shifted-left": "torch.cat([targets[:, 1:], starts], dim=1)",
-        "start-at-the-end": "torch.cat([targets, starts], dim=1)",
+        "start-at-the-end": "torch.cat([targets[:, :-1], starts], dim=1)",
         "nothing-dropped": "torch.cat([starts, targets], dim=1)",
         "start-missing": "return targets[:, :-1]",
         "wraps-round": "targets.roll(1, dims=1)",
