@@ -251,6 +251,11 @@ def test_a_page_tells_of_the_mistake_in_the_tables_own_words_and_shows_no_code(o
     assert page.locator("pre").count() == 0
 
 
+def test_no_docstring_leaves_markup_behind(site):
+    for page in (site / "helpers").glob("*.html"):
+        assert ":raises" not in page.read_text(encoding="utf-8"), page.name
+
+
 def test_a_name_breaks_at_a_joint_and_not_inside_a_word(open_page):
     page = open_page("truth.html")
     page.set_viewport_size(PHONE)
