@@ -16,6 +16,7 @@ extensions = [
     "book.formulas",
     "book.front_page",
     "book.lighter",
+    "book.long_names",
     "book.mistakes",
     "book.predictions",
 ]

@@ -14,6 +14,9 @@ def to_restructured_text(app: Sphinx, what: str, name: str, obj: Any, options: A
         literals = [rf"\ ``{part.strip('`')}``\ " if "`" in part else part.replace("|", r"\|") for part in parts]
         indent = line[: len(line) - len(line.lstrip())]
         lines[index] = indent + "".join(literals).strip().removeprefix("\\ ").removesuffix("\\")
+    for index in range(len(lines) - 1, 0, -1):
+        if lines[index].startswith(":raises") and lines[index - 1] and not lines[index - 1].startswith(":raises"):
+            lines.insert(index, "")  # "Raises:" right after "Source: …" would be a part of that paragraph
 
 
 def setup(app: Sphinx) -> dict:

@@ -19,13 +19,16 @@ FONT = Path(__file__).with_name("fonts") / "STIXTwoMath-subset.woff"
 _ALWAYS = [*range(0x20, 0x7F), *range(0x391, 0x3CA), *range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C), 0x221A]
 
 _LONG = 30  # characters in a line: a longer formula may be wider than a phone, and scrolls within itself
+_JOINER, _CLOSING = "\u2060", (",", ".", ";", ":", ")", "?", "!")
 
 
 def visit_inline(translator: HTML5Translator, node: nodes.math) -> None:
     mathml = to_mathml(node.astext(), "inline")
     if len(re.sub(r"<[^>]+>", "", html.unescape(mathml))) > _LONG:
         mathml = mathml.replace("<math ", '<math class="long" ', 1)
-    translator.body.append(mathml)
+    following = node.parent.children[node.parent.index(node) + 1 :]
+    closes = following and following[0].astext().startswith(_CLOSING)
+    translator.body.append(mathml + (_JOINER if closes else ""))  # or a line may begin with the comma
     raise nodes.SkipNode
 
 

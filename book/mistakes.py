@@ -12,6 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from book import pictures
+from book.pairs import Pair, of_report
 from book.wrong_lines import WRONG_LINES
 from helpers.checks.catalogue import exercises_of, find_exercise
 from helpers.checks.engine import Exercise, Misconception
@@ -37,16 +38,18 @@ class Mistakes(SphinxDirective):
         section = nodes.section(ids=[nodes.make_id(f"{exercise.name}-{misconception.id}")], classes=["mistake"])
         section += nodes.title("", "", *_rich(_capitalised(misconception.title)))
         section += nodes.paragraph("", "", *_rich(misconception.explanation))
-        picture = _picture(exercise.name, misconception.id)
-        if picture is not None:
-            section += _image(self.env, exercise, misconception, picture)
-            section += nodes.paragraph("", "", nodes.emphasis("", picture.caption), classes=["caption"])
+        seen = _seen(exercise.name, misconception.id)
+        if seen is not None:
+            section += _shown(self.env, exercise, misconception, seen)
+            section += _caption(seen)
+            if isinstance(seen, Pair) and seen.given:
+                section += nodes.paragraph("", "", *_rich(seen.given), classes=["caption"])
         section += _wrong_line(exercise, misconception)
         return section
 
 
 class Gallery(SphinxDirective):
-    """The mistakes that have a picture, of all labs, each with the line that went wrong; a lab can be picked."""
+    """The mistakes of all labs that come down to a line, each with what it makes of an input; a lab can be picked."""
 
     def run(self) -> list[nodes.Node]:
         labs = [path.stem for path in sorted((Path(self.env.srcdir) / "labs").glob("lab*/lab*.ipynb"))]
@@ -58,15 +61,18 @@ class Gallery(SphinxDirective):
     def _cards(self, lab: str) -> Iterator[nodes.container]:
         for exercise in exercises_of(lab):
             for misconception in exercise.misconceptions:
-                picture = _picture(exercise.name, misconception.id)
-                if picture is not None and misconception.id in WRONG_LINES.get(exercise.name, {}):
-                    yield self._card(lab, exercise, misconception, picture)
+                seen = _seen(exercise.name, misconception.id)
+                visible = isinstance(seen, pictures.Picture) or (seen is not None and seen.tables)
+                if visible and misconception.id in WRONG_LINES.get(exercise.name, {}):
+                    yield self._card(lab, exercise, misconception, seen)
 
     def _card(
-        self, lab: str, exercise: Exercise, misconception: Misconception, picture: pictures.Picture
+        self, lab: str, exercise: Exercise, misconception: Misconception, seen: pictures.Picture | Pair
     ) -> nodes.container:
         card = nodes.container(classes=["mistake", _class(lab)])
-        card += _image(self.env, exercise, misconception, picture)
+        card += _shown(self.env, exercise, misconception, seen)
+        if isinstance(seen, Pair):
+            card += _caption(seen)
         anchor = nodes.make_id(f"{exercise.name}-{misconception.id}")
         link = nodes.reference("", "", internal=True, refuri=f"{lab}.html#{anchor}")
         link += list(_rich(_capitalised(misconception.title)))
@@ -79,21 +85,27 @@ class Gallery(SphinxDirective):
 
 
 @cache
-def _picture(exercise: str, misconception: str) -> pictures.Picture | None:
-    """Drawn once for the gallery and the lab's page."""
+def _seen(exercise: str, misconception: str) -> pictures.Picture | Pair | None:
+    """On an input that shows it well, or else as a report shows it; found once for the gallery and the lab's page."""
     known = find_exercise(exercise)
-    return pictures.draw(known, next(each for each in known.misconceptions if each.id == misconception))
+    row = next(each for each in known.misconceptions if each.id == misconception)
+    return pictures.draw(known, row) or of_report(known, row)
 
 
-def _image(
-    env: BuildEnvironment, exercise: Exercise, misconception: Misconception, picture: pictures.Picture
-) -> nodes.image:
-    """The picture, in a file beside the pages of mistakes; read when the reader comes near it."""
+def _shown(
+    env: BuildEnvironment, exercise: Exercise, misconception: Misconception, seen: pictures.Picture | Pair
+) -> nodes.Node:
+    """A picture in a file beside the pages of mistakes, read when the reader comes near it; or tables, or words."""
+    if isinstance(seen, Pair):
+        return nodes.raw("", seen.html, format="html")
     file = Path(env.srcdir) / "mistakes" / "pictures" / f"{exercise.name}-{misconception.id}.png"
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(picture.png)
-    width = f"{picture.width}px"
-    return nodes.image(uri=f"pictures/{file.name}", alt=picture.alternative, width=width, loading="lazy")
+    file.write_bytes(seen.png)
+    return nodes.image(uri=f"pictures/{file.name}", alt=seen.alternative, width=f"{seen.width}px", loading="lazy")
+
+
+def _caption(seen: pictures.Picture | Pair) -> nodes.paragraph:
+    return nodes.paragraph("", "", *_rich(seen.caption), classes=["caption"])
 
 
 def _wrong_line(exercise: Exercise, misconception: Misconception) -> list[nodes.Node]:
@@ -102,15 +114,15 @@ def _wrong_line(exercise: Exercise, misconception: Misconception) -> list[nodes.
 
 
 def _filter(labs: list[str]) -> str:
-    """Radio buttons with which the style shows one lab's cards, or all."""
-    choices = [("all", "All labs"), *((_class(lab), _name(lab)) for lab in labs)]
+    """Radio buttons with which the style shows one lab's cards, the first's unless asked, or all."""
+    choices = [*((_class(lab), _name(lab)) for lab in labs), ("all", "All labs")]
     buttons = "".join(
-        f'<label><input type="radio" name="lab" value="{value}"{" checked" if value == "all" else ""}> {name}</label>'
-        for value, name in choices
+        f'<label><input type="radio" name="lab" value="{value}"{"" if place else " checked"}> {name}</label>'
+        for place, (value, name) in enumerate(choices)
     )
     hide = "".join(
         f'article:has(input[name="lab"][value="{value}"]:checked) .gallery > :not(.{value}) {{ display: none; }}'
-        for value, _ in choices[1:]
+        for value, _ in choices[:-1]
     )
     return f'<style>{hide}</style><fieldset class="by-lab"><legend>Show the mistakes of</legend>{buttons}</fieldset>'
 

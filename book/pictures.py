@@ -1,54 +1,58 @@
 """The mistakes that can be seen: what a wrong implementation makes of one small input, beside what is right.
 
-An exercise whose result is a matrix of weights, a mask or links, or that draws one, has small inputs here. A mistake is
-drawn on the first of them on which it shows; if it shows on none (a gradient, a type, an error), it has no picture.
+An exercise whose result is a matrix, a mask, links or tokens, or that draws one, has small inputs here. A mistake is
+shown on the first of them on which it can be seen. The others (a gradient, a type, an error) are seen as their report
+shows them: see `pairs`.
 """
 
 import copy
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from helpers.attention import causal_mask, length_mask, masked_softmax, scaled_dot_product_attention
-from helpers.checks import figures
+from book.drawings import (
+    CROSSING,
+    DRAWING_INPUTS,
+    ENGLISH,
+    FRENCH,
+    LINK_INPUTS,
+    Input,
+    Picture,
+    draw_drawings,
+    draw_links,
+    drawn,
+    drawn_otherwise,
+    find_links,
+)
+from book.pairs import Pair, Table
+from helpers.attention import (
+    AdditiveScore,
+    AttentionPooling,
+    BilinearScore,
+    causal_mask,
+    kernel_regression,
+    length_mask,
+    masked_softmax,
+    scaled_dot_product_attention,
+)
 from helpers.checks.engine import Exercise, Misconception
+from helpers.checks.lab05_seq2seq_attention.shared import Slow
 from helpers.checks.lab07_alignment_heatmaps.plot_attention_mistakes import Sketch
+from helpers.checks.modules import Built
 from helpers.language_model import cached_attention, next_token_targets
 from helpers.long_contexts import attend_in_blocks, grouped_query_attention, online_step, sliding_window_mask
 from helpers.metrics import hard_alignment
-from helpers.plotting import HEATMAP, KEY, QUERY, outline_links, plot_attention, plot_attention_grid, subplots
+from helpers.positions import rotate
 from helpers.running_example import KEYS, QUERIES, TOKENS, VALUES
+from helpers.seq2seq import shift_right
+from helpers.transformer import sinusoidal_positions
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture as a page needs it. `width` is in CSS pixels."""
-
-    png: bytes
-    width: int
-    caption: str
-    alternative: str
-
-
-@dataclass(frozen=True)
-class Input:
-    """A small input of an exercise, in words, and what its rows and columns are, for each matrix that comes back."""
-
-    words: str
-    args: tuple
-    rows: Sequence[Sequence[str]]
-    columns: Sequence[Sequence[str]]
-    best_for: tuple[str, ...] = ()  # the mistakes that are to be drawn on this input, though others come before it
-
-
-def draw(exercise: Exercise, misconception: Misconception) -> Picture | None:
-    """Draw a mistake beside what is right, if it can be seen on one of the exercise's inputs."""
+def draw(exercise: Exercise, misconception: Misconception) -> Picture | Pair | None:
+    """Show a mistake beside what is right, if it can be seen on one of the exercise's inputs."""
     kind = _KINDS.get(exercise.name)
     if kind is None:
         return None
@@ -60,9 +64,7 @@ def draw(exercise: Exercise, misconception: Misconception) -> Picture | None:
             except Exception:  # a mistake that ends in an error, or gives another thing, can't be seen
                 continue
             if kind.differ(seen, right):
-                figure, difference = kind.draw(seen, right, given)
-                caption = f"{given.words} Left: the mistake. Right: as it should be."
-                return Picture(*_png(figure), caption, f"{caption} {difference}".rstrip())
+                return kind.draw(seen, right, given)
     return None
 
 
@@ -74,23 +76,20 @@ class _Kind:
     right: Any
     look: Callable[[Any, Input], Any]
     differ: Callable[[Any, Any], bool]
-    draw: Callable[[Any, Any, Input], tuple[Figure, str]]
-
-
-def _png(figure: Figure) -> tuple[bytes, int]:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    return buffer.getvalue(), round(80 * figure.get_size_inches()[0])
+    draw: Callable[[Any, Any, Input], Picture | Pair]
 
 
 # --- Matrices: weights and masks -----------------------------------------------------------------------------------
 
 
-def _matrices(part: Callable[[Any], Tensor] = lambda result: result) -> Callable[[Callable, Input], Tensor]:
-    """Look at what comes back as a stack of matrices, one for each sentence."""
+def _matrices(part: Callable, build: Callable) -> Callable[[Callable, Input], Tensor]:
+    """Look at what comes back as a stack of matrices, one for each sentence.
+
+    `part` says which part of the result, and `build` what to call where the answer is a class.
+    """
 
     def look(answer: Callable, given: Input) -> Tensor:
-        matrices = part(answer(*copy.deepcopy(given.args))).detach().float()  # which it may write into
+        matrices = part(build(answer)(*copy.deepcopy(given.args))).detach().float()  # which it may write into
         return matrices.reshape(len(given.rows), len(given.rows[0]), len(given.columns[0]))
 
     return look
@@ -101,28 +100,9 @@ def _far_apart(seen: Tensor, right: Tensor) -> bool:
     return not torch.allclose(seen, right, atol=0.005, rtol=0.0)
 
 
-def _draw_matrices(seen: Tensor, right: Tensor, given: Input) -> tuple[Figure, str]:
-    panels: list[Tensor] = []
-    titles: list[str] = []
-    rows: list[Sequence[str]] = []
-    columns: list[Sequence[str]] = []
-    for number, pair in enumerate(zip(seen, right, strict=True)):
-        which = f", sentence {number + 1}" if len(seen) > 1 else ""
-        panels += pair
-        titles += [f"mistake{which}", f"right{which}"]
-        rows += [given.rows[number]] * 2
-        columns += [given.columns[number]] * 2
-    figure = plot_attention_grid(panels, columns, rows, titles, columns=2, numbers=True)
-    sentence, row = (~torch.isclose(seen, right, atol=0.005, rtol=0.0)).any(-1).nonzero()[0].tolist()
-    where = f"In the row of “{given.rows[sentence][row]}”"
-    return (
-        figure,
-        f"{where} the mistake gives {_numbers(seen[sentence, row])}; right is {_numbers(right[sentence, row])}.",
-    )
-
-
-def _numbers(row: Tensor) -> str:
-    return ", ".join(f"{number:.2f}" for number in row.tolist())
+def _lay_matrices_out(seen: Tensor, right: Tensor, given: Input) -> Pair:
+    sides = zip(seen.tolist(), right.tolist(), given.rows, given.columns, strict=True)
+    return Pair([Table(*each) for each in sides], given.words)
 
 
 _PAIR, _PADDED = ("red", "car"), ("red", "car", "<pad>", "<pad>")
@@ -177,99 +157,14 @@ _SOFTMAX_INPUTS = [
 ]
 
 
-# --- Links: which source token belongs to a target token -----------------------------------------------------------
+# --- Letters: what a decoder reads ----------------------------------------------------------------------------------
+
+_TARGETS = torch.tensor([[19, 20, 15, 16], [3, 1, 18, 0]])
 
 
-def _links(answer: Callable, given: Input) -> set[tuple[int, int]]:
-    weights, threshold = given.args
-    found = answer(weights.clone()) if threshold is None else answer(weights.clone(), threshold)
-    links = {(int(target), int(source)) for target, source in found}
-    if any(target >= len(weights) or source >= weights.shape[1] for target, source in links):
-        raise ValueError("a link lies outside")
-    return links
-
-
-def _draw_links(seen: set, right: set, given: Input) -> tuple[Figure, str]:
-    figure, axes = subplots(1, 2, size=(8.4, 3.4))
-    for ax, title, links in zip(axes, ("mistake", "right"), (seen, right), strict=True):
-        plot_attention(given.args[0], given.columns[0], given.rows[0], ax=ax, title=title, numbers=True)
-        outline_links(ax, links)
-    rows, columns = given.rows[0], given.columns[0]
-
-    def named(links: set) -> str:
-        return ", ".join(f"{rows[target]} – {columns[source]}" for target, source in sorted(links)) or "no links"
-
-    return figure, f"The mistake links {named(seen)}; right is {named(right)}."
-
-
-_ENGLISH, _FRENCH = ("the", "red", "car", "stops"), ("la", "voiture", "rouge", "s'arrête")
-_CROSSING = torch.tensor([[70, 10, 15, 5], [5, 15, 75, 5], [5, 80, 10, 5], [5, 5, 30, 60]]) / 100
-_TIED = torch.tensor([[40, 10, 40, 10], [5, 15, 75, 5], [5, 80, 10, 5], [25, 25, 25, 25]]) / 100
-_NOT = torch.tensor([[20, 75, 5], [5, 10, 85], [10, 60, 30]]) / 100
-_LINK_INPUTS = [
-    Input(
-        "Frames mark the links, one for each target token.",
-        (_NOT, None),
-        [("ne", "s'arrête", "pas")],
-        [("does", "not", "stop")],
-    ),
-    Input("Frames mark the links, one for each target token.", (_CROSSING, None), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links; two rows have a tie.", (_TIED, None), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.3.", (_CROSSING, 0.3), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.4.", (_TIED, 0.4), [_FRENCH], [_ENGLISH]),
-    Input("Frames mark the links, with a threshold of 0.", (_CROSSING, 0.0), [_FRENCH], [_ENGLISH]),
-]
-
-
-# --- Drawings: what a plotting function draws ----------------------------------------------------------------------
-
-
-def _drawn(answer: Sketch, given: Input) -> figures.Picture:
-    picture = answer.drawing(given.args[0], list(given.columns[0]), list(given.rows[0]), True).picture
-    assert picture is not None  # it was given an Axes
-    return picture
-
-
-def _drawn_otherwise(seen: figures.Picture, right: figures.Picture) -> bool:
-    def told(picture: figures.Picture) -> tuple:
-        return [(each.values.tolist(), each.scale) for each in picture.heatmaps], picture.x, picture.y
-
-    return told(seen) != told(right)
-
-
-def _draw_drawings(seen: figures.Picture, right: figures.Picture, given: Input) -> tuple[Figure, str]:
-    rows, columns = len(given.rows[0]), len(given.columns[0])
-    figure, axes = subplots(1, 2, size=(2 * (2.6 + 0.22 * columns), 1.6 + 0.24 * rows))
-    for ax, title, picture in zip(axes, ("mistake", "right"), (seen, right), strict=True):
-        _redraw(ax, picture)
-        ax.set_title(title, loc="left")
-    return figure, ""
-
-
-def _redraw(ax: Axes, picture: figures.Picture) -> None:
-    for heatmap in picture.heatmaps:
-        low, high = heatmap.scale
-        image = ax.imshow(heatmap.values.numpy(), cmap=HEATMAP, vmin=low, vmax=high)
-        ax.figure.colorbar(image, ax=ax, shrink=0.8)
-    ax.set(xlim=picture.x.limits, ylim=picture.y.limits)
-    ax.set_xticks(
-        [place for place, _ in picture.x.labels], [token for _, token in picture.x.labels], rotation=45, ha="right"
-    )
-    ax.set_yticks([place for place, _ in picture.y.labels], [token for _, token in picture.y.labels])
-    ax.set_xlabel(picture.x.title, color=KEY)
-    ax.set_ylabel(picture.y.title, color=QUERY)
-
-
-def _diagonal(words: Sequence[str], words_too: Sequence[str]) -> Input:
-    weights = (3 * torch.eye(len(words_too), len(words))).softmax(-1)
-    return Input(f"A sentence of {len(words)} tokens.", (weights,), [words_too], [words])
-
-
-_DRAWING_INPUTS = [
-    Input("The red car and its French.", (_CROSSING[:3],), [_FRENCH[:3]], [_ENGLISH]),
-    _diagonal(("the", "car", "and", "the", "bus"), ("la", "voiture", "et", "le", "bus")),
-    _diagonal(tuple("ABCDEFGHIJKL"), tuple("ABCDEFGHIJKL")),
-]
+def _letters(answer: Callable, given: Input) -> list[list[str]]:
+    tokens = answer(*copy.deepcopy(given.args)).tolist()
+    return [["<eos>" if token == 0 else "start" if token == 27 else chr(64 + token) for token in row] for row in tokens]
 
 
 # --- The exercises -------------------------------------------------------------------------------------------------
@@ -281,8 +176,14 @@ def _ablated(weights: Tensor, position: int) -> Tensor:
     return torch.where(rest.sum(1, keepdim=True) > 0, rest / rest.sum(1, keepdim=True), others)
 
 
-def _of_matrices(inputs: Sequence[Input], right: Callable, part: Callable = lambda result: result) -> _Kind:
-    return _Kind(inputs, right, _matrices(part), _far_apart, _draw_matrices)
+def _all(result: Tensor) -> Tensor:
+    return result
+
+
+def _of_matrices(
+    inputs: Sequence[Input], right: Callable, part: Callable = _all, build: Callable = lambda answer: answer
+) -> _Kind:
+    return _Kind(inputs, right, _matrices(part, build), _far_apart, _lay_matrices_out)
 
 
 def _second(pair: tuple) -> Tensor:
@@ -320,6 +221,31 @@ _WORD_SCORES = QUERIES[None] @ KEYS.T / 2
 _FIRST_BLOCK = online_step(None, _WORD_SCORES[:, :, :2], torch.eye(4)[None, :2])
 _EARLY = torch.tensor([True, True, False, False]).reshape(1, 4, 1)
 
+# Classes, and weights with which they are built: small ones, of which none can stand for another.
+_BILINEAR = Built({"query_dim": 4, "key_dim": 4}, {"W.weight": (torch.eye(4) + torch.eye(4).roll(1, 0) / 2) / 2})
+_ADDITIVE = Built(
+    {"query_dim": 4, "key_dim": 4, "hidden_dim": 2},
+    {
+        "W_q.weight": torch.tensor([[0.0, 0.5, 0, 0], [0, 0, 0.5, -0.5]]),
+        "W_k.weight": torch.tensor([[0.0, 0.5, 0, 0.5], [-0.5, 0, 0.5, 0]]),
+        "w_v.weight": torch.tensor([[1.0, 0.5]]),
+    },
+)
+_POOLING = Built({"score": lambda queries, keys: queries @ keys.mT / 2, "dropout": 0.0})
+_LOOKING_BACK = Built(
+    {"vocab_size": 7, "embed_dim": 3, "hidden_dim": 4}, {"attention_W.weight": torch.eye(4)[[0, 2, 1, 3]]}
+)
+_WORDS_TO_SCORE = [Input("The scores of the four words.", (QUERIES[None], KEYS[None]), [TOKENS], [TOKENS])]
+_PLACES = torch.arange(4.0)
+
+
+def _weighing(answer: Callable) -> Callable:
+    """What a kernel regression weighs: each training point in turn has the value 1, and all others 0."""
+    return lambda x_query, x_train, bandwidth: torch.stack(
+        [answer(x_query, x_train, y_train, bandwidth) for y_train in torch.eye(len(x_train))], dim=1
+    )
+
+
 _STEPS = [f"step {number}" for number in range(4)]
 _KINDS = {
     "length_mask": _of_matrices(
@@ -339,16 +265,64 @@ _KINDS = {
     "scaled_dot_product_attention": _of_matrices(
         _score_inputs(lambda *vectors: vectors), scaled_dot_product_attention, _second
     ),
-    "plot_attention": _Kind(_DRAWING_INPUTS, Sketch(), _drawn, _drawn_otherwise, _draw_drawings),
-    "hard_alignment": _Kind(_LINK_INPUTS, hard_alignment, _links, lambda seen, right: seen != right, _draw_links),
+    "BilinearScore": _of_matrices(_WORDS_TO_SCORE, BilinearScore, build=_BILINEAR.build),
+    "AdditiveScore": _of_matrices(_WORDS_TO_SCORE, AdditiveScore, build=_ADDITIVE.build),
+    "AttentionPooling": _of_matrices(
+        _score_inputs(lambda queries, keys, values: (queries, keys, torch.eye(4).expand(len(keys), -1, -1))),
+        AttentionPooling,
+        build=_POOLING.build,
+    ),
+    "kernel_regression": _of_matrices(
+        [
+            Input(
+                f"What each training point weighs, with a bandwidth of {bandwidth:g}.",
+                (_PLACES[1:3] - 0.25, _PLACES, bandwidth),
+                [("x = 0.75", "x = 1.75")],
+                [[f"x = {place:g}" for place in _PLACES.tolist()]],
+            )
+            for bandwidth in (1.0, 0.5)
+        ],
+        kernel_regression,
+        build=_weighing,
+    ),
+    "shift_right": _Kind(
+        [
+            Input("What the decoder reads, for the targets STOP and CAR.", (_TARGETS, 27), [("STOP", "CAR")], [_STEPS]),
+        ],
+        shift_right,
+        _letters,
+        lambda seen, right: seen != right,
+        lambda seen, right, given: Pair([Table(seen, right, given.rows[0], given.columns[0])], given.words),
+    ),
+    "get_context_vector": _of_matrices(
+        [
+            Input(
+                "“red” looks at a sentence of four words, and “car” at one of two words and two steps of padding.",
+                (_KEYS, QUERIES[None, 1:3], torch.tensor([4, 2])),
+                [("red", "car")],
+                [[f"step {place}" for place in range(4)]],
+            ),
+            Input(
+                "“red” and “car” look at a sentence of four words and at another of four.",
+                (_KEYS, QUERIES[None, 1:3]),
+                [("red", "car")],
+                [[f"step {place}" for place in range(4)]],
+            ),
+        ],
+        Slow,
+        _second,
+        lambda answer: _LOOKING_BACK.build(answer).get_context_vector,
+    ),
+    "plot_attention": _Kind(DRAWING_INPUTS, Sketch(), drawn, drawn_otherwise, draw_drawings),
+    "hard_alignment": _Kind(LINK_INPUTS, hard_alignment, find_links, lambda seen, right: seen != right, draw_links),
     "ablate_source": _of_matrices(
         [
-            Input("The column of “car” is taken away.", (_CROSSING, 2), [_FRENCH], [_ENGLISH]),
+            Input("The column of “car” is taken away.", (CROSSING, 2), [FRENCH], [ENGLISH]),
             Input(
                 "The column of “car” is taken away; “voiture” had all its weight there.",
-                (torch.cat([_CROSSING[:1], torch.eye(4)[2:3], _CROSSING[2:]]), 2),
-                [_FRENCH],
-                [_ENGLISH],
+                (torch.cat([CROSSING[:1], torch.eye(4)[2:3], CROSSING[2:]]), 2),
+                [FRENCH],
+                [ENGLISH],
             ),
         ],
         _ablated,
@@ -374,6 +348,28 @@ _KINDS = {
         ],
         cached_attention,
         _first,
+    ),
+    "rotate": _of_matrices(
+        [
+            Input(
+                "The same four numbers at three places.",
+                (torch.tensor([1.0, 0, 1, 0]).expand(1, 1, 3, -1), torch.arange(3), 100.0),
+                [[f"position {place}" for place in range(3)]],
+                [[f"column {column}" for column in range(4)]],
+            )
+        ],
+        rotate,
+    ),
+    "sinusoidal_positions": _of_matrices(
+        [
+            Input(
+                "Three positions and four columns.",
+                (3, 4),
+                [[f"position {place}" for place in range(3)]],
+                [[f"column {column}" for column in range(4)]],
+            )
+        ],
+        sinusoidal_positions,
     ),
     "grouped_query_attention": _of_matrices(
         [

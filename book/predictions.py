@@ -11,7 +11,7 @@ from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 
-OPENING = "Predict first."
+OPENING, ANSWER = "Predict first.", "What happened"
 _LINES_OF_A_CELL = 10_000  # myst-nb counts lines from this number times the cell's on
 
 
@@ -39,16 +39,21 @@ def _offer_choices(quote: nodes.block_quote, name: str) -> None:
 def _fold_rest(settles: nodes.container) -> None:
     """Put what answers the prediction besides the cell into a container of its own.
 
-    These are the cells after it, the text after these, and the pictures and assertions after that. A text that leads to
-    another prediction is none of it.
+    These are the cells after it, the text after these, and the pictures and assertions after that; and all up to a text
+    that begins with **What happened**. A text that leads to another prediction is none of it. If it begins so, its last
+    paragraph leads on.
     """
     section = settles.parent
-    following = section.children[section.index(settles) + 1 :]
-    answer = list(takewhile(_is_code, following))
-    said = _of_one_cell(following[len(answer) :])
-    after = following[len(answer) + len(said) :]
-    if not (after and _is_prediction(after[0])):
-        answer += said + list(takewhile(lambda node: _is_code(node) and "tag_hide-input" in node["classes"], after))
+    rest = section.children[section.index(settles) + 1 :]
+    following = list(takewhile(lambda node: not isinstance(node, nodes.section) and not _is_prediction(node), rest))
+    leads_on = len(following) < len(rest) and _is_prediction(rest[len(following)])
+    first = len(list(takewhile(_is_code, following)))
+    told = next((place for place, node in enumerate(following) if node.astext().startswith(ANSWER)), first)
+    answer, said = following[:told], _of_one_cell(following[told:])
+    after = following[told + len(said) :]
+    if leads_on and not after:
+        said = (said[:-1] or said) if said and said[0].astext().startswith(ANSWER) else []
+    answer += said + list(takewhile(lambda node: _is_code(node) and "tag_hide-input" in node["classes"], after))
     for node in answer:
         section.remove(node)
     if answer:
@@ -56,15 +61,12 @@ def _fold_rest(settles: nodes.container) -> None:
 
 
 def _of_one_cell(following: list[nodes.Node]) -> list[nodes.Node]:
-    """What comes of the first text, and not of a later one; a heading and a prediction end it."""
+    """What comes of the first text, and not of a later one."""
     if not following or following[0].line is None:
         return []
     end = (following[0].line // _LINES_OF_A_CELL + 1) * _LINES_OF_A_CELL
 
-    def belongs(node: nodes.Node) -> bool:
-        return not isinstance(node, nodes.section) and not _is_prediction(node) and (node.line or 0) < end
-
-    return list(takewhile(belongs, following))
+    return list(takewhile(lambda node: (node.line or 0) < end, following))
 
 
 def _is_code(node: nodes.Node) -> bool:

@@ -63,15 +63,17 @@ _ATTRIBUTES = frozenset(
 )
 _OF_SPACES = frozenset(["width", "height", "depth"])  # elsewhere they would let a formula lie over what is beside it
 _VALUE = re.compile(r"#[0-9A-Fa-f]{3,8}|[A-Za-z]+([ -][a-z]+)*|\d?(\.\d+)?(em|ex|pt|px)?( \d(\.\d+)?em)*")
+_NAMES = "<mi>(?:ln|log|sin|cos|tanh)</mi>"
+_THIN = '<mspace width="0.17em"></mspace>'
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def to_mathml(tex: str, display: str) -> str:
     """A formula as MathML, with what latex2mathml leaves out.
 
-    That is a thin space after ln and its like, and norms as high as written. Even in a formula of a stranger's there is
-    nothing but its signs, their colours and their places in the line: no links, styles or scripts. `display` is
-    "inline" or "block".
+    That is a thin space around ln and its like, and norms as high as written. Even in a formula of a stranger's
+    there is nothing but its signs, their colours and their places in the line: no links, styles or scripts. `display`
+    is "inline" or "block".
 
     Raises:
         ValueError: if it isn't a formula that latex2mathml knows; if it is longer than 2,000 characters, nested too
@@ -89,7 +91,8 @@ def to_mathml(tex: str, display: str) -> str:
         raise ValueError(f"This formula can't be shown: {tex}") from error
     if "<mi>&amp;</mi>" in mathml:
         raise ValueError(f"This formula has an & outside of a table: {tex}")
-    mathml = re.sub(r"(<mi>(?:ln|sin|cos|tanh)</mi>)(?!<mo[^>]*>\()", r'\1<mspace width="0.17em"></mspace>', mathml)
+    mathml = re.sub(rf"({_NAMES})(?!<mo[^>]*>\()", rf"\1{_THIN}", mathml)
+    mathml = re.sub(rf"(</m(?:i|n|sub|sup)>)(?={_NAMES})", rf"\1{_THIN}", mathml)
     return re.sub(r"<mo>([‖∥])</mo>", r'<mo stretchy="false">\1</mo>', mathml)
 
 

@@ -128,6 +128,13 @@ def examine(answer: Callable, exercise: Exercise, seed: int) -> tuple[list[Findi
         return [replace(each, is_explained=place in explained) for place, each in enumerate(findings)], named
 
 
+def first_failure(answer: Callable, exercise: Exercise, seed: int) -> Finding | None:
+    """The first property that an answer falls short of, which `examine` finds as well; None if there is none."""
+    with _one_thread(), _plain_settings(), torch.random.fork_rng(devices=()):
+        seen = (_look(answer, looked_at, cases) for looked_at, cases in _trial(exercise, seed).fresh_cases())
+        return next((of_property.finding() for of_property in seen if of_property.fails), None)
+
+
 def observe_first_cases(answer: Callable, exercise: Exercise, seed: int) -> None:
     """Let an answer run on the first case of each property but that of large sizes, for a caller who watches it."""
     with _one_thread(), _plain_settings(), torch.random.fork_rng(devices=()):

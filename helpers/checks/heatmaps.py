@@ -110,16 +110,16 @@ def _digits(yours: tuple[tuple, ...], wanted: tuple[tuple, ...], differ: tuple[t
         for mine, other, far in zip(row, others, marks, strict=True)
         if far
     )
-    return 4 if any(_told(mine, 2) == _told(other, 2) for mine, other in pairs) else 2
+    return 4 if any(told(mine, 2) == told(other, 2) for mine, other in pairs) else 2
 
 
 def _columns(cells: tuple[tuple, ...], digits: int) -> list[list[str]]:
-    told = [[_told(value, digits) for value in row] for row in cells]
-    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
-    return [[value.rjust(width) for value, width in zip(row, widths, strict=True)] for row in told]
+    written = [[told(value, digits) for value in row] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*written, strict=True)]
+    return [[value.rjust(width) for value, width in zip(row, widths, strict=True)] for row in written]
 
 
-def _told(value: Any, digits: int) -> str:
+def told(value: Any, digits: int) -> str:
     """A cell in few decimals, or in few digits where it is huge or tiny."""
     if not isinstance(value, float) or not 0.5 * 10**-digits <= abs(value) < 1000:
         return number(value, digits)
@@ -149,4 +149,4 @@ def _cell(value: Any, differs: bool, largest: float, digits: int) -> str:
         "font-size: 12px; line-height: 1.3; min-width: 26px; border: 2px "
         + ("solid #D55E00; font-weight: bold" if differs else "solid transparent")
     )
-    return f'<td style="{style}">{escape(_told(value, digits))}</td>'
+    return f'<td style="{style}">{escape(told(value, digits))}</td>'

@@ -106,7 +106,7 @@ class Report:
         if self.failures:
             first = self.failures[0]
             parts.append([f"{_mark(first)} {first.property.text}{self._problem_of_first}", *self._line_of_error])
-            parts += [list(map(plain, self._given)), self._picture.text.splitlines() if self._picture else []]
+            parts += [list(map(plain, self.given)), self.picture.text.splitlines() if self.picture else []]
         parts += [self._standing, self._remarks]
         parts.append(
             [self._title_of_list, *(f"  {_mark(each)} {each.property.text}{told}" for each, told in self._list)]
@@ -127,8 +127,8 @@ class Report:
             first = self.failures[0]
             told = _badge(first) + rich(first.property.text) + rich(self._problem_of_first)
             parts.append(f'<div style="{_ROW}">{told}</div>')
-            parts += [_block(rich(line)) for line in (*self._line_of_error, *self._given)]
-            parts += [_block(self._picture.html)] if self._picture else []
+            parts += [_block(rich(line)) for line in (*self._line_of_error, *self.given)]
+            parts += [_block(self.picture.html)] if self.picture else []
         parts += [_block(self._linked(line)) for line in self._standing]
         parts += [_block(rich(line)) for line in self._remarks]
         rows = "".join(
@@ -186,7 +186,7 @@ class Report:
         return [wording.raised_in(*where)] if where is not None else []
 
     @cached_property
-    def _picture(self) -> Beside | None:
+    def picture(self) -> Beside | None:
         """Yours beside wanted, for the smallest example that fails."""
         first = self.failures[0]
         return beside(first.observed.value, first.case.want) if first.case is not None else None
@@ -196,7 +196,7 @@ class Report:
         return self.failures[0].property.arguments or self.exercise.arguments
 
     @property
-    def _given(self) -> list[str]:
+    def given(self) -> list[str]:
         """The arguments of the smallest example that fails, those that can be said in a line."""
         case = self.failures[0].case
         if case is None:

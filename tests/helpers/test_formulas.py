@@ -12,6 +12,10 @@ def test_a_function_stands_apart_from_its_argument_unless_that_is_in_brackets(te
     assert ("<mspace" in to_mathml(tex, "inline")) == has_space
 
 
+def test_a_function_stands_apart_from_its_factor():
+    assert to_mathml(r"a \cos x", "inline").index("<mspace") < to_mathml(r"a \cos x", "inline").index("cos")
+
+
 def test_a_norm_is_as_high_as_it_is_written():
     assert to_mathml(r"\lVert \sum_i x_i \rVert", "inline").count('stretchy="false"') == 2
 

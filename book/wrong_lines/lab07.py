@@ -1,0 +1,47 @@
+"""The lines that went wrong in lab 7."""
+
+LINES = {
+    "plot_attention": {
+        "transposed": "ax.imshow(weights.T)",
+        "origin-at-the-bottom": 'ax.imshow(weights, origin="lower")',
+        "scale-per-picture": "ax.imshow(weights)  # no vmin, no vmax",
+        "labels-missing": "ax.set_xticks(range(len(source_tokens)))",
+        "labels-exchanged": "ax.set_xticks(range(len(target_tokens)), target_tokens)",
+        "labels-in-reverse": "ax.set_yticks(range(len(target_tokens)), target_tokens[::-1])",
+        "labels-misplaced": "ax.set_xticklabels(source_tokens)  # ticks where Matplotlib happened to put them",
+        "labels-skipped": "ax.set_xticks(range(0, len(source_tokens), 2), source_tokens[::2])",
+        "repeated-tokens-merged": "names = dict.fromkeys(source_tokens)",
+        "titles-missing": "ax.imshow(weights)  # and no axis says what it is",
+        "titles-exchanged": 'ax.set_xlabel("target"); ax.set_ylabel("source")',
+        "global-figure": "plt.imshow(weights)  # although it was given ax",
+    },
+    "hard_alignment": {
+        "argmax-over-targets": "weights.argmax(dim=0)",
+        "pairs-reversed": "links.append((source, target))",
+        "positions-from-1": "links.append((target + 1, source + 1))",
+        "ties-to-the-last": "best = source if weight >= largest else best",
+        "ties-all-linked": "for source in (row == row.max()).nonzero():",
+        "threshold-ignored": "best = row.argmax()  # whatever the threshold is",
+        "threshold-reversed": "if weight < threshold:",
+        "threshold-relative": "if weight >= threshold * row.max():",
+        "zero-is-no-threshold": "if threshold:",
+        "one-link-in-all": "weights.argmax()",
+    },
+    "alignment_error_rate": {
+        "one-minus-f1": "1 - 2 * len(predicted & sure) / (len(predicted) + len(sure))",
+        "sets-exchanged": "len(sure & possible) + len(predicted & sure)",
+        "possible-counted-as-sure": "sure = sure | possible",
+        "precision-only": "1 - len(predicted & possible) / len(predicted)",
+        "rate-of-success": "hits / (len(predicted) + len(sure))",
+        "percent": "return 100 * rate",
+        "nothing-refused": "possible = possible | sure",
+        "refused-by-another-error": "assert sure <= possible",
+    },
+    "ablate_source": {
+        "not-renormalised": "weights[:, position] = 0",
+        "wrong-axis": "weights[position, :] = 0",
+        "another-column": "weights[:, position - 1] = 0",
+        "nan-row": "rest / rest.sum(dim=1, keepdim=True)",
+        "softmax-twice": "weights.softmax(dim=-1)",
+    },
+}
