@@ -123,6 +123,30 @@ def test_a_notebook_with_buttons_still_passes_what_is_asked_of_notebooks(publish
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+ONE_PAGE = """
+import sys
+import tools.badges
+from sphinx.application import Sphinx
+
+tools.badges.repository = lambda course: sys.argv[1]  # what pyproject.toml would say
+source, book = sys.argv[2:]
+plain = {"extensions": [], "html_math_renderer": "mathjax"}
+site = Sphinx(source, book, f"{source}/html", f"{source}/doctrees", "html", plain, status=None)
+site.build()
+"""
+
+
+@pytest.mark.parametrize(("address", "services"), [(ADDRESS, ["Colab", "Binder", "Codespaces"]), ("", [])])
+def test_the_sites_bar_leads_to_the_services_if_there_is_an_address(address, services, tmp_path):
+    """With the site's own settings, and a page in the place of all the others."""
+    (tmp_path / "index.rst").write_text("Page\n====\n")
+    subprocess.run([sys.executable, "-c", ONE_PAGE, address, tmp_path, ROOT / "book"], cwd=ROOT, check=True)
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    found = dict(re.findall(r'<a href="(https://\S+)" title="Open the course in (\w+)"', page))
+    assert list(found.values()) == services
+    assert all("someone/attention" in link for link in found)
+
+
 @pytest.mark.parametrize("address", ["http://example.org/course", "https://gitlab.com/a/b", "https://github.com/a"])
 def test_an_address_that_the_services_cannot_open_is_refused_in_a_sentence(address, tmp_path):
     with pytest.raises(UserError, match=f"{address}, but must be https://github.com/OWNER/NAME"):
