@@ -1,6 +1,7 @@
 """JupyterLab's settings for this course: `tools/lab.py` hands them to it."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from helpers.lab_links import lead_to_labs, lead_to_own_copies
 
-in_container = any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
+codespace = os.environ.get("CODESPACE_NAME")  # in GitHub's Codespaces
+in_container = codespace is not None or any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
 has_display = sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
 
 c = get_config()
@@ -23,6 +25,11 @@ c.ServerApp.tornado_settings = {"static_custom_path": [settings]}  # where custo
 c.ServerApp.allow_root = True  # in a container everyone is root
 c.ServerApp.ip = "0.0.0.0" if in_container else "localhost"  # what a container publishes isn't its localhost
 c.ServerApp.open_browser = has_display
+if codespace is not None:
+    # There the page has an address of its own, and what it asks arrives as if asked of localhost. Jupyter takes the one
+    # for a stranger to the other and starts no kernel. So this page, and no other, is named.
+    domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    c.ServerApp.allow_origin_pat = rf"https://{re.escape(codespace)}-\d+\.{re.escape(domain)}$"
 
 c.ServerApp.jpserver_extensions = {
     # The two pages for nbgrader's exchange, a folder that a whole class shares; this course has none.

@@ -48,7 +48,7 @@ html_domain_indices = False
 html_sidebars: dict[str, list[str]] = {"index": [], "glossary": []}
 html_theme_options = {
     "logo": {"text": project},
-    "navbar_end": ["theme-switcher"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
     "footer_start": [],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

@@ -1,9 +1,11 @@
 """What the first cell of a notebook does in Google Colab, when the course is there: see tools/badges.py.
 
-It runs on the Python and the PyTorch that Colab brings, so it imports nothing that an old one lacks.
+It runs on the Python and the PyTorch that Colab brings: what a Python from 3.7 on lacks is imported, or evaluated, only
+when the version has been looked at.
 """
 
-import importlib.metadata
+from __future__ import annotations
+
 import os
 import re
 import subprocess
@@ -27,6 +29,8 @@ def prepare() -> None:
         SystemExit: with a sentence, if Python or PyTorch is too old, or there is no network to install from.
     """
     refuse_an_old_python(sys.version_info[:2])
+    import importlib.metadata
+
     requirements = _requirements()
     refuse_an_old_pytorch(importlib.metadata.version("torch"), next(filter(_is_pytorch, requirements)))
     others = [requirement for requirement in requirements if not _is_pytorch(requirement)]

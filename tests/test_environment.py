@@ -244,7 +244,9 @@ def test_every_files_name_is_one_on_windows_and_where_case_makes_no_difference()
 def documents(tmp_path):
     """The files of a folder, as JupyterLab reads and saves them in this course."""
     config = PyFileConfigLoader("jupyter_lab_config.py", path=str(ROOT)).load_config()
-    return config.ServerApp.contents_manager_class(root_dir=str(tmp_path))
+    manager = config.ServerApp.contents_manager_class(root_dir=str(tmp_path))
+    yield manager
+    manager.notary.store.close()  # Python 3.13 warns of a database that is left open
 
 
 @pytest.mark.parametrize("stored", [{"name": "python"}, {"name": "python", "version": "3.9.1"}])

@@ -7,6 +7,7 @@ codepod/codepod (411: Colab keeps a cell's id in its metadata), NeuromatchAcadem
 microsoft/vscode-jupyter (2919, 8412 and 16207: it rewrites the notebook's metadata). Neither of them was run.
 """
 
+import ast
 import json
 import os
 import re
@@ -17,8 +18,10 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import nbformat
 import pytest
+from traitlets.config.loader import PyFileConfigLoader
 
 from grading.reading import read
 from grading.rebuilding import rebuilt
@@ -32,6 +35,7 @@ from tools.reading_minutes import minutes
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = "https://github.com/someone/attention"
+READ_BY_AN_OLD_PYTHON = [ROOT / each for each in ("helpers/__init__.py", "helpers/in_colab.py", "tools/install.py")]
 ANSWERS = next(iter(STUDENTS.values()))
 
 
@@ -119,6 +123,30 @@ def test_a_notebook_with_buttons_still_passes_what_is_asked_of_notebooks(publish
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+ONE_PAGE = """
+import sys
+import tools.badges
+from sphinx.application import Sphinx
+
+tools.badges.repository = lambda course: sys.argv[1]  # what pyproject.toml would say
+source, book = sys.argv[2:]
+plain = {"extensions": [], "html_math_renderer": "mathjax"}
+site = Sphinx(source, book, f"{source}/html", f"{source}/doctrees", "html", plain, status=None)
+site.build()
+"""
+
+
+@pytest.mark.parametrize(("address", "services"), [(ADDRESS, ["Colab", "Binder", "Codespaces"]), ("", [])])
+def test_the_sites_bar_leads_to_the_services_if_there_is_an_address(address, services, tmp_path):
+    """With the site's own settings, and a page in the place of all the others."""
+    (tmp_path / "index.rst").write_text("Page\n====\n")
+    subprocess.run([sys.executable, "-c", ONE_PAGE, address, tmp_path, ROOT / "book"], cwd=ROOT, check=True)
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    found = dict(re.findall(r'<a href="(https://\S+)" title="Open the course in (\w+)"', page))
+    assert list(found.values()) == services
+    assert all("someone/attention" in link for link in found)
+
+
 @pytest.mark.parametrize("address", ["http://example.org/course", "https://gitlab.com/a/b", "https://github.com/a"])
 def test_an_address_that_the_services_cannot_open_is_refused_in_a_sentence(address, tmp_path):
     with pytest.raises(UserError, match=f"{address}, but must be https://github.com/OWNER/NAME"):
@@ -147,6 +175,22 @@ def test_an_old_python_or_pytorch_is_refused_in_a_sentence_and_todays_is_not():
         SystemExit, match=r"^This course needs PyTorch 2\.5 or newer, and here is 2\.4\.1\+cu121: [^.]+\.$"
     ):
         refuse_an_old_pytorch("2.4.1+cu121", "torch>=2.5,<3")
+
+
+def test_a_python_that_is_too_old_can_read_what_tells_it_so(published):
+    """Seen with 3.7, 3.8, 3.9 and 3.10 themselves; here their grammar, and without the modules that they lack."""
+    for text in (first_cell(published), *(path.read_text(encoding="utf-8") for path in READ_BY_AN_OLD_PYTHON)):
+        ast.parse(text, feature_version=(3, 7))
+    assert all(isinstance(each, str) for each in refuse_an_old_python.__annotations__.values())  # not evaluated
+    pretend = (
+        "import sys; sys.version_info = (3, 7, 2); sys.modules |= {'importlib.metadata': None, 'tomllib': None}; "
+        "from helpers.in_colab import prepare; prepare()"
+    )
+    done = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "This course needs Python 3.11 or newer, and here is 3.7: choose a newer runtime in the Runtime menu.\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -251,22 +295,92 @@ def test_in_colab_notebook_00_and_labs_1_and_3_run_and_lab_1_is_graded(published
 
     (tmp_path / "instructor").mkdir()
     course = make_course(tmp_path / "instructor")
-    saved = as_colab_saves(json.loads((tmp_path / f"{LAB}.ipynb").read_text(encoding="utf-8")))
-    hand_in(course, "ada", json.dumps(saved))
+    for student, save in {"ada": as_colab_saves, "bob": as_vs_code_saves}.items():
+        saved = save(json.loads((tmp_path / f"{LAB}.ipynb").read_text(encoding="utf-8")))
+        hand_in(course, student, json.dumps(saved))
     graded = run(course, "grading", "autograde", LAB, "--no-sandbox")
     assert graded.returncode == 0, graded.stderr
-    assert scores(course, "ada")["test_masked_softmax_hidden"] == 4
+    for student in ("ada", "bob"):
+        assert scores(course, student)["test_masked_softmax_hidden"] == 4
 
 
-def test_the_development_container_installs_with_make_and_opens_the_first_notebook():
-    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
-    # All of it is in the schema of containers.dev (devContainer.base.schema.json), which it was held to by hand.
-    assert set(container) <= {
-        *("name", "image", "hostRequirements", "containerEnv", "postCreateCommand", "forwardPorts", "portsAttributes"),
-        "customizations",
-    }
+# What the published schema (devContainer.base.schema.json of devcontainers/spec) says of the keys that are used here.
+# `customizations` it leaves to the editors: of those the documentation of VS Code and Codespaces tells.
+CONTAINER = {
+    "name": {"type": "string"},
+    "image": {"type": "string"},
+    "hostRequirements": {
+        "properties": {
+            "cpus": {"type": "integer", "minimum": 1},
+            "memory": {"type": "string", "pattern": "^[0-9]+([tgmk]b)?$"},
+        },
+        "additionalProperties": False,
+    },
+    "containerEnv": {"type": "object", "additionalProperties": {"type": "string"}},
+    "postCreateCommand": {"type": "string"},
+    "forwardPorts": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 65535}},
+    "portsAttributes": {
+        "additionalProperties": {
+            "properties": {
+                "label": {"type": "string"},
+                "onAutoForward": {
+                    "enum": ["notify", "openBrowser", "openBrowserOnce", "openPreview", "silent", "ignore"]
+                },
+            },
+            "additionalProperties": False,
+        },
+    },
+    "customizations": {
+        "properties": {
+            "codespaces": {
+                "properties": {"openFiles": {"type": "array", "items": {"type": "string"}}},
+                "additionalProperties": False,
+            },
+            "vscode": {
+                "properties": {
+                    "extensions": {"type": "array", "items": {"pattern": "^[A-Za-z0-9-]+[.][A-Za-z0-9-]+$"}},
+                    "settings": {"type": "object"},
+                },
+                "additionalProperties": False,
+            },
+        },
+        "additionalProperties": False,
+    },
+}
+
+
+@pytest.fixture
+def container():
+    return json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+
+
+def test_the_development_container_is_described_as_its_schema_asks(container):
+    jsonschema.validate(container, {"properties": CONTAINER, "required": ["image"], "additionalProperties": False})
+
+
+def test_the_development_container_installs_with_make_and_opens_the_first_notebook(container):
     make, target = container["postCreateCommand"].split()
     assert make == "make" and f"\n{target}:" in (ROOT / "Makefile").read_text(encoding="utf-8")
     (opened,) = container["customizations"]["codespaces"]["openFiles"]
     assert (ROOT / opened).is_file()
     assert list(container["portsAttributes"]) == [str(port) for port in container["forwardPorts"]] == ["8888"]
+
+
+def test_in_codespaces_jupyterlab_answers_the_page_of_this_codespace_and_no_other(monkeypatch):
+    """The variables' names are from GitHub's documentation; microsoft/vscode-dev-containers 1439 has the fault."""
+
+    def settings():
+        return PyFileConfigLoader("jupyter_lab_config.py", path=str(ROOT)).load_config().ServerApp
+
+    monkeypatch.delenv("CODESPACE_NAME", raising=False)
+    assert "allow_origin_pat" not in settings()
+    monkeypatch.setenv("CODESPACE_NAME", "someone-fluffy-rotary-phone-9xq4")
+    monkeypatch.setenv("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    allowed = settings().allow_origin_pat
+    assert re.match(allowed, "https://someone-fluffy-rotary-phone-9xq4-8888.app.github.dev")
+    for other in (
+        "https://another-8888.app.github.dev",
+        "https://someone-fluffy-rotary-phone-9xq4-8888.app.github.dev.eu",
+    ):
+        assert not re.match(allowed, other)
+    assert settings().ip == "0.0.0.0"

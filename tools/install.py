@@ -4,7 +4,8 @@ ENVIRONMENT is the folder of a virtual environment, made if it isn't there, or o
 adds what only instructors need, --book what the site needs, --dev what the tests need. The versions are those of
 constraints.txt, except in a conda environment: there environment.yml has chosen them. `make` runs this before
 everything else, so it uses nothing but Python's standard library. When there is nothing to do it does nothing; stopped
-half-way, it goes on from there.
+half-way, it goes on from there. An old Python must be able to read it, to be told that it is too old: no syntax here is
+younger than Python 3.7.
 """
 
 import sys
@@ -152,7 +153,8 @@ def run(title: str, environment: Path, command: list[str]) -> None:
 
 def progress(log: Path, downloads: Path, environment: Path, packages_before: int) -> str:
     text = log.read_text(encoding="utf-8", errors="replace")
-    if installing := re.search(r"^Installing collected packages: (.+)", text, re.MULTILINE):
+    installing = re.search(r"^Installing collected packages: (.+)", text, re.MULTILINE)
+    if installing:
         total = installing[1].count(",") + 1
         return f"{count_packages(environment) - packages_before} of {total} packages installed, "
     found = len(re.findall(r"^Collecting ", text, re.MULTILINE))
