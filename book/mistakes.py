@@ -62,8 +62,9 @@ class Gallery(SphinxDirective):
         for exercise in exercises_of(lab):
             for misconception in exercise.misconceptions:
                 seen = _seen(exercise.name, misconception.id)
-                visible = isinstance(seen, pictures.Picture) or (seen is not None and seen.tables)
-                if visible and misconception.id in WRONG_LINES.get(exercise.name, {}):
+                if seen is None or misconception.id not in WRONG_LINES.get(exercise.name, {}):
+                    continue
+                if isinstance(seen, pictures.Picture) or seen.tables:
                     yield self._card(lab, exercise, misconception, seen)
 
     def _card(

@@ -33,6 +33,18 @@ def notebook(request):
     return nbformat.read(request.param, as_version=4)
 
 
+WRITTEN_BY_TESTS = {"tests/browser/screenshots/", "tests/book/screenshots/"}
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SOLUTIONS, *DOCUMENTS], ids=name)
+def test_each_file_and_folder_that_a_text_names_is_there(path):
+    named = re.findall(
+        r"`((?:benchmarks|docs|grading|helpers|notebooks|tests|tools)/[\w./-]*)`", path.read_text("utf-8")
+    )
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
 def test_every_code_cell_was_run_in_order_from_top_to_bottom(notebook):
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
