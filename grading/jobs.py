@@ -153,6 +153,7 @@ class Workers:
                 n_workers=self._number,
                 threads_per_worker=1,
                 memory_limit=0,
+                silence_logs=logging.CRITICAL,  # a worker may ask for its scheduler when that has just ended
                 dashboard_address=None,
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             )

@@ -1,6 +1,7 @@
 """Many submissions: whatever is killed and whenever, a second grading ends where an undisturbed one does."""
 
 import contextlib
+import logging
 import re
 import shutil
 import signal
@@ -274,7 +275,10 @@ def test_a_second_grading_waits_for_nothing_and_says_so(course, capsys):
 
 
 @pytest.mark.slow
-def test_workers_that_dask_takes_for_lost_are_replaced():
+def test_workers_that_dask_takes_for_lost_are_replaced_and_what_they_say_of_it_is_not_shown(capfd):
+    def complain():
+        logging.getLogger("distributed.worker").error("the scheduler doesn't answer")
+
     async def lose_all(dask_scheduler):
         for worker in list(dask_scheduler.workers):
             await dask_scheduler.remove_worker(worker, stimulus_id="lost")
@@ -283,9 +287,11 @@ def test_workers_that_dask_takes_for_lost_are_replaced():
         with contextlib.suppress(OSError):  # then another grading has it, which is what is wanted
             taken.enter_context(socket.create_server(("127.0.0.1", 8787)))  # Dask's usual port: nothing is said of it
         workers.submit("one", nbformat.writes(nbformat.v4.new_notebook()))
+        workers._client.run(complain)
         workers._client.run_on_scheduler(lose_all)
         give_up = threading.Timer(300, workers._running["one"].cancel)
         give_up.start()
         ((key, executed),) = workers.finished(wait=True)
         give_up.cancel()
     assert key == "one" and nbformat.reads(executed, as_version=4).cells == []
+    assert "answer" not in capfd.readouterr().err
