@@ -19,7 +19,7 @@ for the others it shows the smallest example on which they fail.
 """
 MUTANTS = """
 *Mutants* are small changes of our own solution, such as a `<` for a `<=`, and *killed* are those that some test
-notices.
+notices. A dash stands where several exercises share a cell: there they weren't counted.
 """
 
 
