@@ -146,7 +146,7 @@ def cut_from_a_mask_of_fifty(length, window):
     return mask
 
 
-@wrong(named="answers-from-memory")
+@wrong(named=None)  # what it gives depends on which call was the first
 def the_first_one_for_ever(length, window, _known=[]):  # noqa: B006
     if not _known:
         _known.append(cut_twice(length, window))
