@@ -20,11 +20,12 @@ document.addEventListener("DOMContentLoaded", () => {
     button.title = "Enlarge";
     (picture.closest("a.image-reference") ?? picture).replaceWith(button); // Sphinx links it to its file
     button.append(picture);
-    button.addEventListener("click", () => {
+    button.addEventListener("click", async () => {
       large.src = picture.src;
       large.alt = picture.alt;
+      await large.decode(); // its size isn't known before it has arrived
       // As large as the window and what is drawn allow. On a phone it is still enlarged, and scrolls.
-      const { naturalWidth, naturalHeight } = picture;
+      const { naturalWidth, naturalHeight } = large;
       const fits = Math.min(0.92 * innerWidth, (0.8 * innerHeight * naturalWidth) / naturalHeight);
       large.style.width = `${Math.min(naturalWidth, Math.max(fits, 1.25 * picture.width))}px`;
       dialog.showModal();

@@ -138,10 +138,27 @@ def test_a_picture_is_enlarged_by_a_click_or_a_key_and_escape_puts_it_away(open_
     for enlarge in (button.click, lambda: button.press("Enter")):
         enlarge()
         large = page.locator("dialog.enlarged img")
+        large.wait_for()
         assert large.bounding_box()["width"] > small["width"]
         assert large.get_attribute("alt") == button.locator("img").get_attribute("alt")
         page.keyboard.press("Escape")
-        assert not large.is_visible() and button.evaluate("node => node == document.activeElement")
+        large.wait_for(state="hidden")
+        assert button.evaluate("node => node == document.activeElement")
+
+
+def test_a_picture_that_is_still_on_its_way_is_enlarged_when_it_has_arrived(open_page):
+    page = open_page("notebooks/01_masked_softmax.html")
+    picture = page.locator("button.enlarge img").first
+    held = []
+    page.route("**/*again", lambda route: held.append(route))
+    picture.evaluate("node => { node.src += '?again' }")
+    picture.click()
+    page.wait_for_timeout(100)
+    assert not page.locator("dialog.enlarged").is_visible()
+    held[0].continue_()
+    large = page.locator("dialog.enlarged img")
+    large.wait_for()
+    assert large.bounding_box()["width"] > picture.bounding_box()["width"]
 
 
 def test_a_picture_keeps_its_size_on_a_phone_and_is_dark_on_a_dark_page(open_page):

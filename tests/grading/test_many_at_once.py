@@ -45,8 +45,8 @@ def hand_in_all(course, log):
 
 def start(course, *words):
     command = [sys.executable, "-m", "grading", "autograde", LAB, "--no-sandbox", *words]
-    out = (course / "printed").open("w")
-    return subprocess.Popen(command, cwd=course, stdout=out, stderr=subprocess.STDOUT)
+    with (course / "printed").open("w") as out:
+        return subprocess.Popen(command, cwd=course, stdout=out, stderr=subprocess.STDOUT)
 
 
 def finish(process, course):
