@@ -38,6 +38,9 @@ class Examiner:
         self._conversation = Conversation(channel, deadline)
         self._cells = cells
         self._calls = 0
+        self._marks: dict[
+            int, dict[str, str]
+        ] = {}  # by module and name: its parameters, once seen
         self.arguments_stay = False
 
     def find(self, name: str) -> Any:
@@ -97,6 +100,7 @@ class Examiner:
         __tracebackhide__ = True
         found = self._value(messages.Parameters(target), Writer())
         with proper_answer():
+            self._marks[target] = {name: mark for name, mark, numbers in found if numbers is not None}
             return {
                 str(name): self._conversation.shadows.cast(mark, numbers)
                 if numbers is not None
@@ -104,10 +108,11 @@ class Examiner:
                 for name, mark, numbers in found
             }
 
-    def weights_were_set(self, target: int) -> None:
-        """Bring the shadows of a module up to date, as far as the test has any."""
-        if self._conversation.shadows:
-            self.parameters(target)
+    def weights_were_loaded(self, target: int, weights: dict[str, Tensor]) -> None:
+        """Let the shadows of a module, as far as the test has any, have the weights that it was just given."""
+        for name, mark in self._marks.get(target, {}).items():
+            if name in weights:
+                self._conversation.shadows.follow(mark, weights[name])
 
     def backward(self, call: int, sources: int, gradients: tuple) -> list[Tensor | None]:
         """The gradients of the inputs and parameters that a call's outputs depend on, from those of the outputs.

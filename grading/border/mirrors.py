@@ -68,9 +68,6 @@ class Shadows:
     def __init__(self) -> None:
         self._shadows: dict[str, tuple[nn.Parameter, int]] = {}  # with the version that the candidate knows
 
-    def __bool__(self) -> bool:
-        return bool(self._shadows)
-
     def __contains__(self, mark: str) -> bool:
         return mark in self._shadows
 
@@ -87,6 +84,11 @@ class Shadows:
                 shadow.copy_(numbers)
         self._shadows[mark] = (shadow, shadow._version)
         return shadow
+
+    def follow(self, mark: str, numbers: Tensor) -> None:
+        """Let the shadow of that mark have the numbers that the parameter was given over there."""
+        if mark in self and self[mark].shape == numbers.shape:
+            self.cast(mark, numbers)
 
     def news(self, writer: Writer) -> list[tuple[str, Written]]:
         """The shadows that the test has written to since the last time, written for a request."""

@@ -19,8 +19,8 @@ class Asks(Protocol):
     def parameters(self, target: int) -> dict[str, nn.Parameter]:
         """Shadows of a module's parameters, by name."""
 
-    def weights_were_set(self, target: int) -> None:
-        """Bring the shadows of a module up to date, as far as the test has any."""
+    def weights_were_loaded(self, target: int, weights: dict[str, Tensor]) -> None:
+        """Let the shadows of a module, as far as the test has any, have the weights that it was just given."""
 
     def forbidden_uses(self, target: int, name: str) -> list[str]:
         """What `helpers.checks.forbidden` finds in its source."""
@@ -83,7 +83,7 @@ class Module(StandIn):
         __tracebackhide__ = True
         copies = {name: weight.detach().clone() for name, weight in state.items()}
         self._examiner.call(self._number, "load_state_dict", (copies,), {"strict": strict})
-        self._examiner.weights_were_set(self._number)
+        self._examiner.weights_were_loaded(self._number, copies)
 
     def state_dict(self) -> OrderedDict[str, Tensor]:
         """A copy of its weights."""

@@ -1,7 +1,8 @@
 """What crosses the border, and how: a message is a line of JSON and the bytes of its tensors (safetensors).
 
-Nothing is unpickled or evaluated. A reader doesn't trust the writer: it looks at sizes and types before it uses a byte,
-and what doesn't fit raises `BadMessage`. What the messages say is in messages.py.
+All tensors of one type go over as a single one, end to end: the library takes long for many small ones. Nothing is
+unpickled or evaluated. A reader doesn't trust the writer: it looks at sizes and types before it uses a byte, and what
+doesn't fit raises `BadMessage`. What the messages say is in messages.py.
 
 A value is written as JSON where JSON has it (None, truth values, whole numbers, text); anything else as a list whose
 first item names the kind: `["tensor", 3]` is the message's third tensor, `["tuple", …]` a tuple, and so on.
@@ -9,6 +10,7 @@ What has no kind of its own crosses as its type's name alone, and comes out as a
 """
 
 import json
+import math
 import socket
 import struct
 import time
@@ -150,11 +152,45 @@ class Reader:
             raise BadMessage(f"a {kind} of what can't be in one") from error
 
 
-def _laid_out(tensor: Tensor, order: Any) -> Tensor:
+def _pack(tensors: list[Tensor]) -> tuple[list[list], bytes]:
+    """Tensors as bytes, and of each its type, its shape as it lies in memory, and which of its axes come in that order.
+
+    How the numbers lie in memory crosses because some right answers, and some wrong ones, depend on it.
+    """
+    layouts, of_type = [], dict[str, list[Tensor]]()
+    for tensor in tensors:
+        order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
+        lying, dtype = tensor.permute(order), str(tensor.dtype).removeprefix("torch.")
+        layouts.append([dtype, list(lying.shape), order])
+        of_type.setdefault(dtype, []).append(lying.reshape(-1))
+    return layouts, save({dtype: torch.cat(parts) for dtype, parts in of_type.items()}) if of_type else b""
+
+
+def _unpack(layouts: Any, body: bytes) -> list[Tensor]:
+    """The tensors that were packed, each with a storage of its own.
+
+    Raises:
+        BadMessage: if the bytes aren't those of tensors like these.
+    """
+    try:
+        joined, sizes = load(body) if body else {}, dict[str, list[int]]()
+        for dtype, shape, order in layouts:
+            if not all(type(size) is int and size >= 0 for size in shape) or sorted(order) != list(range(len(shape))):
+                raise BadMessage("a tensor of no shape")
+            sizes.setdefault(dtype, []).append(math.prod(shape))
+        if joined.keys() != sizes.keys() or any(part.dtype != DTYPES.get(dtype) for dtype, part in joined.items()):
+            raise BadMessage("tensors of other types than it says")
+        parts = {dtype: iter(joined[dtype].split(of_type)) for dtype, of_type in sizes.items()}  # of a sum that fits
+        return [_laid_out(next(parts[dtype]).view(shape), order) for dtype, shape, order in layouts]
+    except BadMessage:
+        raise
+    except Exception as error:  # safetensors has errors of its own
+        raise BadMessage("the message's tensors can't be read") from error
+
+
+def _laid_out(lying: Tensor, order: list[int]) -> Tensor:
     """The tensor whose axes, in this order, are those of the one that came; it has a storage of its own."""
-    if not isinstance(order, list) or sorted(order) != list(range(tensor.dim())):
-        raise BadMessage("a tensor whose axes are in no order")
-    view = tensor.permute([order.index(axis) for axis in range(tensor.dim())])
+    view = lying.permute([order.index(axis) for axis in range(lying.dim())])
     return torch.empty_strided(view.shape, view.stride(), dtype=view.dtype).copy_(view)
 
 
@@ -227,11 +263,8 @@ class Channel:
             BadMessage: if the message is too large.
             TimeoutError: if the other side doesn't take it.
         """
-        # How the numbers lie in memory crosses as well: some right answers, and some wrong ones, depend on it.
-        orders = [sorted(range(tensor.dim()), key=tensor.stride, reverse=True) for tensor in tensors]
-        lying = [tensor.permute(order).contiguous() for tensor, order in zip(tensors, orders, strict=True)]
-        head = json.dumps(message | {"orders": orders}).encode()
-        body = save({str(i): tensor for i, tensor in enumerate(lying)}) if tensors else b""
+        layouts, body = _pack(tensors)
+        head = json.dumps(message | {"tensors": layouts}).encode()
         _require_fit(len(head), len(body))
         self._socket.settimeout(seconds)
         try:
@@ -255,17 +288,11 @@ class Channel:
         head, body = self._exactly(head_size, end), self._exactly(body_size, end)
         try:
             message = json.loads(head, parse_constant=_refuse)
-            tensors = load(body) if body_size else {}
         except (ValueError, RecursionError) as error:
             raise BadMessage("the message is no JSON") from error
-        except Exception as error:  # safetensors has errors of its own
-            raise BadMessage("the message's tensors can't be read") from error
-        if not isinstance(message, dict) or set(tensors) != {str(i) for i in range(len(tensors))}:
+        if not isinstance(message, dict):
             raise BadMessage("the message has the wrong form")
-        orders = message.get("orders")
-        if not isinstance(orders, list) or len(orders) != len(tensors):
-            raise BadMessage("the message has the wrong form")
-        return message, [_laid_out(tensors[str(i)], order) for i, order in enumerate(orders)]
+        return message, _unpack(message.get("tensors"), body)
 
     def _exactly(self, size: int, end: float | None) -> bytes:
         parts, missing = [], size

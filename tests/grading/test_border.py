@@ -133,6 +133,21 @@ def test_a_result_that_a_later_call_makes_longer_is_longer_on_both_sides():
         assert torch.equal(result, torch.full((8,), 2.0))
 
 
+def test_tensors_of_all_types_and_shapes_cross_with_their_place_in_memory():
+    here, there = socket.socketpair()
+    sent = [
+        *(torch.arange(6.0).view(2, 3).t(), torch.tensor(3, dtype=torch.int64), torch.zeros(0, 4)),
+        *(torch.ones(2, dtype=torch.bfloat16), torch.tensor([True]), torch.arange(24.0).view(2, 3, 4).permute(2, 0, 1)),
+    ]
+    with here, there:
+        Channel(here).send({"n": 1}, sent)
+        message, got = Channel(there).receive()
+    assert message["n"] == 1
+    for ours, theirs in zip(sent, got, strict=True):
+        assert (theirs.dtype, theirs.stride()) == (ours.dtype, ours.stride()) and torch.equal(theirs, ours)
+        assert theirs.untyped_storage().nbytes() == theirs.nbytes  # nothing of another tensor is in reach
+
+
 def test_random_numbers_go_on_from_call_to_call_as_if_it_had_been_here():
     def draws(answer):
         torch.manual_seed(1)
@@ -166,6 +181,19 @@ def test_a_modules_weights_are_set_and_its_parameters_get_gradients():
         assert output.item() == 12
         gradient = torch.autograd.grad(output.sum(), learned["linear.weight"])[0]
         assert torch.equal(gradient, torch.tensor([[3.0, 4.0]]))
+
+
+def test_parameters_that_a_test_holds_have_the_weights_that_are_loaded_afterwards():
+    with examining({"Layer": Layer}) as examiner:
+        layer = examiner.find("Layer")(2)
+        held = dict(layer.named_parameters())
+        weights = {"linear.weight": torch.tensor([[1.0, 2.0]]), "linear.bias": torch.ones(1)}
+        layer.load_state_dict(weights)
+        assert all(torch.equal(held[name], weights[name]) for name in weights)
+        with torch.no_grad():
+            held["linear.weight"][0, 0] = 3.0
+        assert layer(torch.tensor([[1.0, 1.0]]))[0].item() == 6
+        assert torch.equal(dict(layer.named_parameters())["linear.weight"], torch.tensor([[3.0, 2.0]]))
 
 
 def test_a_candidate_that_is_gone_or_hangs_is_an_error_in_words():

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from safetensors.torch import save
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch import nn
@@ -63,6 +64,12 @@ def raw(head: bytes, body: bytes = b"") -> bytes:
     return struct.pack("!II", len(head), len(body)) + head + body
 
 
+def laid_out(*layout):
+    """The right numbers, with a false account of how they lie in the message."""
+    head = {"kind": "value", "value": ["tensor", 0], "tensors": [list(layout)]}
+    return lambda *_: raw(json.dumps(head).encode(), save({"float32": torch.tensor([2.0, 4.0])}))
+
+
 def written(numbers):
     return lambda request, tensors: (value(torch.zeros(2), changed=[[0, ["tensor", 1]]])[0], [torch.zeros(2), numbers])
 
@@ -101,7 +108,16 @@ FORGED = {
     "JSON that is no object": lambda *_: raw(b"[]"),
     "JSON nested too deeply": lambda *_: raw(50_000 * b"[" + 50_000 * b"]"),
     "JSON that is too large": lambda *_: struct.pack("!II", 5 * 2**20, 0),
-    "tensors that are none": lambda *_: raw(b'{"orders": []}', b"tensors"),
+    "tensors that are none": lambda *_: raw(b'{"tensors": []}', b"tensors"),
+    "a tensor with more numbers than there are": laid_out("float32", [3], [0]),
+    "a tensor with fewer numbers than there are": laid_out("float32", [1], [0]),
+    "a tensor with fewer numbers than none": laid_out("float32", [-2], [0]),
+    "a tensor with numbers beyond counting": laid_out("float32", [2**40, 2**40], [0, 1]),
+    "a tensor whose size is a text": laid_out("float32", ["2"], [0]),
+    "a tensor of another type than its numbers": laid_out("int64", [2], [0]),
+    "a tensor of a type that there isn't": laid_out("float", [2], [0]),
+    "a tensor with axes in no order": laid_out("float32", [2], [1]),
+    "a tensor with no account of it": laid_out(),
     "a message that is too large": lambda *_: struct.pack("!II", 2**31, 2**31),
 }
 
@@ -119,8 +135,13 @@ def test_the_right_numbers_do():
         assert TestCells([]).run(HIDDEN, examiner) == []
 
 
+def test_so_do_they_when_they_are_laid_out_as_the_message_says():
+    with forging(laid_out("float32", [2], [0])) as examiner:
+        assert TestCells([]).run(HIDDEN, examiner) == []
+
+
 def test_a_reply_that_comes_byte_by_byte_has_no_more_time_than_one_that_comes_at_once():
-    text = raw(json.dumps({"kind": "value", "value": 2, "orders": []}).encode())
+    text = raw(json.dumps({"kind": "value", "value": 2, "tensors": []}).encode())
 
     here, there = socket.socketpair()
 

@@ -9,7 +9,7 @@ def talk(connection):
     while True:
         head, body = struct.unpack("!II", connection.recv(8, socket.MSG_WAITALL))
         connection.recv(head + body, socket.MSG_WAITALL)
-        reply = {{"kind": "value", "value": 2, "number": 0, "orders": [], "written": {MARKER!r}}}
+        reply = {{"kind": "value", "value": 2, "number": 0, "tensors": [], "written": {MARKER!r}}}
         text = json.dumps(reply).encode()
         connection.sendall(struct.pack("!II", len(text), 0) + text)
 """
