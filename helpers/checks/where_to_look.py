@@ -233,7 +233,7 @@ OF_EXERCISES = MappingProxyType(
         "scaled_dot_product_attention": _DERIVATION,
         "BilinearScore": _FOUR_SCORES,
         "AdditiveScore": _FOUR_SCORES,
-        "AttentionPooling": _ALL_PAIRS,
+        "AttentionPooling": Section(_SCORES, "6 · The layer around the score"),
         "kernel_regression": Section(_SCORES, "2 · Compare by distance: an average from 1964"),
         "shift_right": _SHIFTED,
         "Seq2SeqModel": _ENCODER_DECODER,
