@@ -32,8 +32,8 @@ _LARGE_SCORES = Section(_SCALED, "3 · What large scores do to a softmax")
 _FOUR_SCORES = Section(_SCORES, "3 · Four scores")
 _ALL_PAIRS = Section(_SCORES, "4 · All pairs at once")
 _WIDTHS = Section(_SCORES, "Queries and keys of different width")
-_NO_TANH = Section(_SCORES, "6 · Without the tanh")
-_DROPOUT = Section(_SCORES, "8 · Why weights are dropped out")
+_NO_TANH = Section(_SCORES, "Without the tanh")
+_DROPOUT = Section(_SCORES, "Why weights are dropped out")
 _ENCODER_DECODER = Section(_SEQ2SEQ, "2 · An encoder and a decoder")
 _SHIFTED = Section(_SEQ2SEQ, "3 · Teacher forcing, and the shifted input")
 _TWO_ORDERS = Section(_ATTENTION, "1 · One step, two orders")
@@ -233,7 +233,7 @@ OF_EXERCISES = MappingProxyType(
         "scaled_dot_product_attention": _DERIVATION,
         "BilinearScore": _FOUR_SCORES,
         "AdditiveScore": _FOUR_SCORES,
-        "AttentionPooling": _ALL_PAIRS,
+        "AttentionPooling": Section(_SCORES, "6 · The layer around the score"),
         "kernel_regression": Section(_SCORES, "2 · Compare by distance: an average from 1964"),
         "shift_right": _SHIFTED,
         "Seq2SeqModel": _ENCODER_DECODER,
