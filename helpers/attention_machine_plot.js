@@ -27,6 +27,29 @@ const plotOf = (machine, changed) => {
     return [...found.values()];
   };
 
+  // Writes names beside points: each takes the first of its places where no other name is, and no point.
+  const namer = (points) => {
+    const taken = points.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+    const clear = ([left, top, right, bottom]) =>
+      left > 1 && right < WIDTH - 1 && top > 1 && bottom < HEIGHT - 1 && taken.every(([l, t, r, b]) => right < l || left > r || bottom < t || top > b);
+    const beside = (x, y, size, length) => {
+      const [below, above] = [y + 8 + size, y - 8];
+      const places = { right: [x + 11, y + 5, "start"], left: [x - 11, y + 5, "end"], "right below": [x + 7, below, "start"], "left below": [x - 7, below, "end"], "right above": [x + 7, above, "start"], "left above": [x - 7, above, "end"] };
+      return Object.fromEntries(Object.entries(places).map(([name, [u, v, anchor]]) => {
+        const left = anchor === "end" ? u - length : u;
+        return [name, { u, v, anchor, box: [left, v - 0.75 * size, left + length, v + 0.2 * size] }];
+      }));
+    };
+    return (classes, size, [x, y], words, wanted) => {
+      // A letter is about 0.56 of its size wide.
+      const places = beside(x, y, size, 0.56 * size * words.length);
+      const order = [...wanted, ...Object.keys(places)].map((name) => places[name]);
+      const { u, v, anchor, box } = order.find((place) => clear(place.box)) ?? order[0];
+      taken.push(box);
+      return shape("text", { class: classes, x: u, y: v, "text-anchor": anchor }, words);
+    };
+  };
+
   let dragged = null;
   const move = (event) => {
     if (!dragged) return;
@@ -55,16 +78,14 @@ const plotOf = (machine, changed) => {
       line("axis", [0, bottom], [0, top]),
       shape("polygon", { class: "hull", points: hull(seen).map(at).join(" ") }),
     );
-    const [x0, y0] = at([0, 0]);
-    picture.append(
-      shape("text", { class: "axis-name", x: WIDTH - 6, y: y0 + 15, "text-anchor": "end" }, machine.valueAxes[0] ?? ""),
-      shape("text", { class: "axis-name", x: Math.max(x0 + 5, 6), y: 12 }, machine.valueAxes[1] ?? ""),
-    );
     machine.values.forEach((value, i) => {
       const pull = line("pull weighed", value, output);
       pull.style.strokeWidth = 8 * weights[i];
       if (weights[i] > 0.005) picture.append(pull);
     });
+    const others = Object.values(machine.others);
+    const name = namer([output, ...machine.values, ...others.map((other) => other.output)].map(at));
+    const texts = [name("name point weighed", 13, at(output), say("output"), ["right"])];
     for (const group of groups()) {
       const [x, y] = at(machine.values[group[0]]);
       const dot = shape("circle", { class: group.every((i) => machine.hidden[i]) ? "value hidden" : "value", cx: x, cy: y, r: 6 });
@@ -74,21 +95,21 @@ const plotOf = (machine, changed) => {
         picture.setPointerCapture(event.pointerId);
       };
       const words = [...new Set(group.map((i) => machine.tokens[i]))].join(say("comma"));
-      const [far, low] = [x > WIDTH / 2, y > HEIGHT / 2];
-      const name = shape("text", { class: "name", x: x + (far ? -7 : 7), y: y + (low ? 19 : -8), "text-anchor": far ? "end" : "start" }, words);
-      picture.append(dot, name, handle);
+      const [side, height] = [x > WIDTH / 2 ? "left" : "right", y > HEIGHT / 2 ? "below" : "above"];
+      texts.push(name("name", 13, [x, y], words, [`${side} ${height}`]));
+      picture.append(dot, handle);
     }
-    for (const other of Object.values(machine.others)) {
+    const [x0, y0] = at([0, 0]);
+    texts.push(name("axis-name", 11, [WIDTH + 2, y0], machine.valueAxes[0] ?? "", ["left below", "left above"]));
+    texts.push(name("axis-name", 11, [x0, 20], machine.valueAxes[1] ?? "", ["right above", "left above", "left below"]));
+    for (const other of others) {
       const [u, v] = at(other.output);
-      const near = Object.values(machine.others).filter((each) => Math.hypot(...at(each.output).map((end, c) => end - [u, v][c])) < 9);
+      const near = others.filter((each) => Math.hypot(...at(each.output).map((end, c) => end - [u, v][c])) < 9);
       picture.append(shape("circle", { class: "other weighed", cx: u, cy: v, r: 4.5 }));
-      // To the left: the word "output" is at the right of its point.
-      const [side, anchor] = u > 90 ? [-8, "end"] : [8, "start"];
-      const text = near.map((each) => each.name).join(say("comma"));
-      if (near[0] === other) picture.append(shape("text", { class: "axis-name weighed", x: u + side, y: v + 12, "text-anchor": anchor }, text));
+      if (near[0] === other) texts.push(name("axis-name weighed", 11, [u, v], near.map((each) => each.name).join(say("comma")), ["left below"]));
     }
     const [x, y] = at(output);
-    picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), shape("text", { class: "name point weighed", x: x + 11, y: y + 5 }, say("output")));
+    picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), ...texts);
   };
 
   // What each value gives runs to the output.
