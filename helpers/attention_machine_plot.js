@@ -30,23 +30,18 @@ const plotOf = (machine, changed) => {
   // Writes names beside points: each takes the first of its places where no other name is, and no point.
   const namer = (points) => {
     const taken = points.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
-    const clear = ([left, top, right, bottom]) =>
-      left > 1 && right < WIDTH - 1 && top > 1 && bottom < HEIGHT - 1 && taken.every(([l, t, r, b]) => right < l || left > r || bottom < t || top > b);
-    const beside = (x, y, size, length) => {
-      const [below, above] = [y + 8 + size, y - 8];
-      const places = { right: [x + 11, y + 5, "start"], left: [x - 11, y + 5, "end"], "right below": [x + 7, below, "start"], "left below": [x - 7, below, "end"], "right above": [x + 7, above, "start"], "left above": [x - 7, above, "end"] };
-      return Object.fromEntries(Object.entries(places).map(([name, [u, v, anchor]]) => {
-        const left = anchor === "end" ? u - length : u;
-        return [name, { u, v, anchor, box: [left, v - 0.75 * size, left + length, v + 0.2 * size] }];
-      }));
-    };
-    return (classes, size, [x, y], words, wanted) => {
-      // A letter is about 0.56 of its size wide.
-      const places = beside(x, y, size, 0.56 * size * words.length);
-      const order = [...wanted, ...Object.keys(places)].map((name) => places[name]);
-      const { u, v, anchor, box } = order.find((place) => clear(place.box)) ?? order[0];
+    const clear = ({ box: [l, t, r, b] }) => l > 1 && t > 1 && r < WIDTH && b < HEIGHT && taken.every((box) => l > box[2] || r < box[0] || t > box[3] || b < box[1]);
+    return (kind, x, y, words, ...wanted) => {
+      const size = kind[0] === "a" ? 11 : 13;
+      const places = [...wanted, [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]].map(([side, down]) => {
+        const [u, v] = [x + side * (down ? 7 : 11), y + [-8, 5, 8 + size][down + 1]];
+        // A letter is about 0.56 of its size wide.
+        const end = u + side * 0.56 * size * words.length;
+        return { class: kind, x: u, y: v, "text-anchor": side < 0 ? "end" : "start", box: [Math.min(u, end), v - 0.75 * size, Math.max(u, end), v + 0.2 * size] };
+      });
+      const { box, ...place } = places.find(clear) ?? places[0];
       taken.push(box);
-      return shape("text", { class: classes, x: u, y: v, "text-anchor": anchor }, words);
+      return shape("text", place, words);
     };
   };
 
@@ -85,7 +80,8 @@ const plotOf = (machine, changed) => {
     });
     const others = Object.values(machine.others);
     const name = namer([output, ...machine.values, ...others.map((other) => other.output)].map(at));
-    const texts = [name("name point weighed", 13, at(output), say("output"), ["right"])];
+    const [x, y] = at(output);
+    const texts = [name("name point weighed", x, y, say("output"))];
     for (const group of groups()) {
       const [x, y] = at(machine.values[group[0]]);
       const dot = shape("circle", { class: group.every((i) => machine.hidden[i]) ? "value hidden" : "value", cx: x, cy: y, r: 6 });
@@ -95,20 +91,18 @@ const plotOf = (machine, changed) => {
         picture.setPointerCapture(event.pointerId);
       };
       const words = [...new Set(group.map((i) => machine.tokens[i]))].join(say("comma"));
-      const [side, height] = [x > WIDTH / 2 ? "left" : "right", y > HEIGHT / 2 ? "below" : "above"];
-      texts.push(name("name", 13, [x, y], words, [`${side} ${height}`]));
+      texts.push(name("name", x, y, words, [x > WIDTH / 2 ? -1 : 1, y > HEIGHT / 2 ? 1 : -1]));
       picture.append(dot, handle);
     }
     const [x0, y0] = at([0, 0]);
-    texts.push(name("axis-name", 11, [WIDTH + 2, y0], machine.valueAxes[0] ?? "", ["left below", "left above"]));
-    texts.push(name("axis-name", 11, [x0, 20], machine.valueAxes[1] ?? "", ["right above", "left above", "left below"]));
+    texts.push(name("axis-name", WIDTH + 2, y0, machine.valueAxes[0] ?? "", [-1, 1]));
+    texts.push(name("axis-name", x0, 20, machine.valueAxes[1] ?? "", [1, -1], [-1, -1]));
     for (const other of others) {
       const [u, v] = at(other.output);
-      const near = others.filter((each) => Math.hypot(...at(each.output).map((end, c) => end - [u, v][c])) < 9);
+      const near = others.filter((each) => Math.hypot(at(each.output)[0] - u, at(each.output)[1] - v) < 9);
       picture.append(shape("circle", { class: "other weighed", cx: u, cy: v, r: 4.5 }));
-      if (near[0] === other) texts.push(name("axis-name weighed", 11, [u, v], near.map((each) => each.name).join(say("comma")), ["left below"]));
+      if (near[0] === other) texts.push(name("axis-name weighed", u, v, near.map((each) => each.name).join(say("comma")), [-1, 1]));
     }
-    const [x, y] = at(output);
     picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), ...texts);
   };
 
