@@ -27,6 +27,24 @@ const plotOf = (machine, changed) => {
     return [...found.values()];
   };
 
+  // Writes names beside points: each takes the first of its places where no other name is, and no point.
+  const namer = (points) => {
+    const taken = points.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+    const clear = ({ box: [l, t, r, b] }) => l > 1 && t > 1 && r < WIDTH && b < HEIGHT && taken.every((box) => l > box[2] || r < box[0] || t > box[3] || b < box[1]);
+    return (kind, x, y, words, ...wanted) => {
+      const size = kind[0] === "a" ? 11 : 13;
+      const places = [...wanted, [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]].map(([side, down]) => {
+        const [u, v] = [x + side * (down ? 7 : 11), y + [-8, 5, 8 + size][down + 1]];
+        // A letter is about 0.56 of its size wide.
+        const end = u + side * 0.56 * size * words.length;
+        return { class: kind, x: u, y: v, "text-anchor": side < 0 ? "end" : "start", box: [Math.min(u, end), v - 0.75 * size, Math.max(u, end), v + 0.2 * size] };
+      });
+      const { box, ...place } = places.find(clear) ?? places[0];
+      taken.push(box);
+      return shape("text", place, words);
+    };
+  };
+
   let dragged = null;
   const move = (event) => {
     if (!dragged) return;
@@ -55,16 +73,15 @@ const plotOf = (machine, changed) => {
       line("axis", [0, bottom], [0, top]),
       shape("polygon", { class: "hull", points: hull(seen).map(at).join(" ") }),
     );
-    const [x0, y0] = at([0, 0]);
-    picture.append(
-      shape("text", { class: "axis-name", x: WIDTH - 6, y: y0 + 15, "text-anchor": "end" }, machine.valueAxes[0] ?? ""),
-      shape("text", { class: "axis-name", x: Math.max(x0 + 5, 6), y: 12 }, machine.valueAxes[1] ?? ""),
-    );
     machine.values.forEach((value, i) => {
       const pull = line("pull weighed", value, output);
       pull.style.strokeWidth = 8 * weights[i];
       if (weights[i] > 0.005) picture.append(pull);
     });
+    const others = Object.values(machine.others);
+    const name = namer([output, ...machine.values, ...others.map((other) => other.output)].map(at));
+    const [x, y] = at(output);
+    const texts = [name("name point weighed", x, y, say("output"))];
     for (const group of groups()) {
       const [x, y] = at(machine.values[group[0]]);
       const dot = shape("circle", { class: group.every((i) => machine.hidden[i]) ? "value hidden" : "value", cx: x, cy: y, r: 6 });
@@ -74,21 +91,19 @@ const plotOf = (machine, changed) => {
         picture.setPointerCapture(event.pointerId);
       };
       const words = [...new Set(group.map((i) => machine.tokens[i]))].join(say("comma"));
-      const [far, low] = [x > WIDTH / 2, y > HEIGHT / 2];
-      const name = shape("text", { class: "name", x: x + (far ? -7 : 7), y: y + (low ? 19 : -8), "text-anchor": far ? "end" : "start" }, words);
-      picture.append(dot, name, handle);
+      texts.push(name("name", x, y, words, [x > WIDTH / 2 ? -1 : 1, y > HEIGHT / 2 ? 1 : -1]));
+      picture.append(dot, handle);
     }
-    for (const other of Object.values(machine.others)) {
+    const [x0, y0] = at([0, 0]);
+    texts.push(name("axis-name", WIDTH + 2, y0, machine.valueAxes[0] ?? "", [-1, 1]));
+    texts.push(name("axis-name", x0, 20, machine.valueAxes[1] ?? "", [1, -1], [-1, -1]));
+    for (const other of others) {
       const [u, v] = at(other.output);
-      const near = Object.values(machine.others).filter((each) => Math.hypot(...at(each.output).map((end, c) => end - [u, v][c])) < 9);
+      const near = others.filter((each) => Math.hypot(at(each.output)[0] - u, at(each.output)[1] - v) < 9);
       picture.append(shape("circle", { class: "other weighed", cx: u, cy: v, r: 4.5 }));
-      // To the left: the word "output" is at the right of its point.
-      const [side, anchor] = u > 90 ? [-8, "end"] : [8, "start"];
-      const text = near.map((each) => each.name).join(say("comma"));
-      if (near[0] === other) picture.append(shape("text", { class: "axis-name weighed", x: u + side, y: v + 12, "text-anchor": anchor }, text));
+      if (near[0] === other) texts.push(name("axis-name weighed", u, v, near.map((each) => each.name).join(say("comma")), [-1, 1]));
     }
-    const [x, y] = at(output);
-    picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), shape("text", { class: "name point weighed", x: x + 11, y: y + 5 }, say("output")));
+    picture.append(shape("circle", { class: "point weighed", cx: x, cy: y, r: 7 }), ...texts);
   };
 
   // What each value gives runs to the output.

@@ -30,12 +30,16 @@ Vectors = tuple[Float[Tensor, "model word d"], Float[Tensor, "model word d"]]  #
 
 
 def train_recall(
-    d: int, learning_rate: float, optimiser: type[torch.optim.Optimizer] = torch.optim.Adam
+    d: int,
+    learning_rate: float,
+    optimiser: type[torch.optim.Optimizer] = torch.optim.Adam,
+    share_of_rate: float = 1.0,
 ) -> tuple[Float[Tensor, "step variant run"], Vectors, Vectors]:
     """Train all variants, with queries and keys of `d` numbers; the losses, and queries and keys before and after.
 
     Data and start are the same for every variant of a run. Examples are fresh at each step, so every loss is one on
-    examples not seen before. The small start multiplies the first W_q and W_k by d^(−1/4).
+    examples not seen before. The small start multiplies the first W_q and W_k by d^(−1/4). W_q and W_k learn at
+    `share_of_rate` times the learning rate, everything else at the whole of it.
     """
     generator = torch.Generator().manual_seed(1)
     (questions, words), weights = _start(d, generator)
@@ -43,7 +47,8 @@ def train_recall(
     scale = _per_variant({name: scale(d) for name, scale in VARIANTS.items()})
     # Any: PyTorch's optimisers take different arguments, and the base class none but the weights.
     make: Callable[..., torch.optim.Optimizer] = optimiser
-    optimizer, losses = make(weights, lr=learning_rate), torch.zeros(STEPS, len(scale))
+    groups = [{"params": [w_q, w_k], "lr": share_of_rate * learning_rate}, {"params": [w_v, readout]}]
+    optimizer, losses = make(groups, lr=learning_rate), torch.zeros(STEPS, len(scale))
     before = (questions @ w_q).detach(), (words @ w_k).detach()
     for step in range(STEPS):
         loss = _loss(questions @ w_q, words @ w_k, w_v, readout, scale, *_examples(generator))

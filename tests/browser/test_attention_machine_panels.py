@@ -1,5 +1,6 @@
 """What an attention machine has beside its steps: kinds of mask, heads, kinds of score, width, scale and gradient."""
 
+import itertools
 import math
 import re
 
@@ -123,6 +124,23 @@ def test_a_mask_after_the_softmax_leaves_the_polygon(masks):
         .isPointInStroke(new DOMPoint(+circle.getAttribute("cx"), +circle.getAttribute("cy"))))"""
     # Two words are left, so the polygon is a line; the padding's value happens to lie on it too.
     assert masks.plot.evaluate(on_the_line) == [True, True, False, True]
+
+
+@pytest.mark.parametrize("hidden", [None, "hide red"])
+@pytest.mark.parametrize("asking", ["the", "red", "car"])
+def test_no_two_names_in_the_plane_lie_on_each_other(page, asking, hidden):
+    strategies = attention_machine(show=["scale", "mask", "strategies"], caption="As in notebook 01.")
+    page.set_content(PAGE.format(strategies.html))
+    machine = Machine(page, 0)
+    machine.host.get_by_role("radio", name=asking, exact=True).check()
+    if hidden:
+        machine.host.get_by_role("button", name=hidden, exact=True).click()
+    boxes = """svg => [...svg.querySelectorAll("text")].map(text => {
+        const { x, y, width, height } = text.getBBox()
+        return [text.textContent, x, y + 0.2 * height, x + width, y + 0.8 * height]  // without the room above and below
+    })"""
+    for (one, *a), (other, *b) in itertools.combinations(machine.plot.evaluate(boxes), 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], f"{one} and {other}"
 
 
 def test_the_gradient_is_pytorchs(page, scale):

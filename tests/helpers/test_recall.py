@@ -36,6 +36,13 @@ def test_a_small_start_begins_with_the_scores_of_the_root(few_steps):
     assert torch.allclose(losses[0, 1], losses[0, 3], atol=1e-4)
 
 
+def test_a_small_start_with_smaller_steps_in_queries_and_keys_trains_as_the_root_does(monkeypatch):
+    monkeypatch.setattr(recall, "STEPS", 10)
+    root = train_recall(256, 1e-2)[0][:, 1]
+    assert torch.allclose(train_recall(256, 1e-2, share_of_rate=256**-0.25)[0][:, 3], root, atol=1e-3)
+    assert not torch.allclose(train_recall(256, 1e-2)[0][:, 3], root, atol=0.05)
+
+
 def test_models_do_not_share_anything(few_steps, monkeypatch):
     together = train_recall(16, 1e-2, torch.optim.SGD)[2][0][:RUNS]
     monkeypatch.setattr(recall, "VARIANTS", {"none": VARIANTS["none"]})
