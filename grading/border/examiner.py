@@ -38,9 +38,7 @@ class Examiner:
         self._conversation = Conversation(channel, deadline)
         self._cells = cells
         self._calls = 0
-        self._marks: dict[
-            int, dict[str, str]
-        ] = {}  # by module and name: its parameters, once seen
+        self._marks: dict[int, dict[str, str]] = {}  # by module and name: its parameters, once seen
         self.arguments_stay = False
 
     def find(self, name: str) -> Any:
