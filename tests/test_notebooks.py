@@ -18,7 +18,9 @@ from tools.reading_minutes import minutes, stated
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NARROW = [path for path in NOTEBOOKS if path.name[:2] in ("00", "01", "02")]  # those that keep to 88 columns
+NARROW = [
+    path for path in NOTEBOOKS if path.name[:2] in ("00", "01", "02", "05", "06")
+]  # those that keep to 88 columns
 PREDICTING = [path for path in NOTEBOOKS if path.name < "05"]  # those whose predictions are blocks
 LABS = sorted((ROOT / "labs").glob("*/*.ipynb"))
 SOLUTIONS = sorted((ROOT / "solutions").glob("*/*.ipynb"))

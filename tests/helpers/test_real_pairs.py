@@ -1,12 +1,16 @@
 """What notebook 06 needs besides: short real sentences, and nouns put into other sentences."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.real_translation import AIM, HEADER
 from helpers.corpora import Example, phrasebook
 from helpers.patching import with_nouns_swapped_in
-from helpers.real_pairs import bleu_of, forbid_unknown, short_sentences
+from helpers.real_pairs import STEPS, bleu_of, forbid_unknown, measured, short_sentences
 from helpers.seq2seq import Encoder, LuongDecoder, Seq2Seq
 from helpers.translation import train_translator
 
@@ -50,3 +54,14 @@ def test_a_translator_that_must_not_write_unk_writes_the_next_likeliest_token():
     written = translator.translate(["Two.", "One two."], max_len=2)
     assert {token for one in written for token in one.tokens} == {"deux"}
     assert bleu_of(written, examples, "fra") == 0.0  # no run of three
+
+
+def test_the_stored_scores_are_those_of_todays_recipe_and_the_notebook_shows_them():
+    header, *rows = measured().splitlines()
+    assert header == HEADER
+    assert [row.split()[0] for row in rows] == ["fra", "cmn"]
+    assert {row.split()[3] for row in rows} == {f"{STEPS:,}"}, "benchmarks/real_translation.py says how to store anew"
+    assert float(rows[0].split()[-1]) > AIM
+    path = Path(__file__).parents[2] / "notebooks" / "06_translation.ipynb"
+    shown = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.id == "real-measured")
+    assert measured() in shown.outputs[0].text
