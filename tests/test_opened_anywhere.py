@@ -229,6 +229,24 @@ def test_without_a_network_the_first_cell_says_so_in_a_sentence(published, colab
     assert "Traceback" not in done.stderr
 
 
+WANTING = """
+import helpers.in_colab as here
+
+here._requirements = lambda: ["torch>=2.5,<3", "no-such-package"]
+here.prepare()
+"""
+
+
+def test_if_the_network_goes_before_all_is_installed_the_first_cell_says_so_in_a_sentence(published, colab, tmp_path):
+    script = tmp_path / "first_cell.py"
+    script.write_text(f"import sys\n\nsys.path.insert(0, {str(published)!r})\n{WANTING}")
+    done = colab(script)
+    assert done.returncode == 1
+    begins = "What the course needs was not installed: go online, and run this again. pip says: "
+    assert done.stderr.startswith(begins) and "no-such-package" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def as_colab_saves(notebook: dict) -> dict:
     for number, cell in enumerate(notebook["cells"]):
         cell.pop("id", None)
