@@ -37,10 +37,8 @@ def prepare() -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", *others]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
-        raise SystemExit(
-            f"What the course needs could not be installed: are you online? Then run this cell again. ({last})"
-        )
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise SystemExit(f"What the course needs was not installed: go online, and run this again. pip says: {last}")
     os.chdir(COURSE / "notebooks")
     print(NEXT)
 
