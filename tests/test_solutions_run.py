@@ -1,6 +1,7 @@
 """The instructor's copies run from top to bottom and earn every automatic point; with their blanks empty, none.
 
-All labs but 6 and 7 do so with few packages: the rest is hidden from them.
+All labs but 6 and 7 do so with few packages: the rest is hidden from them. A call that a newer version will drop is an
+error here.
 """
 
 from pathlib import Path
@@ -28,6 +29,13 @@ for name in (
     sys.modules[name] = None
 """
 
+RAISE_WHAT_IS_DEPRECATED = """
+import warnings
+
+for kind in (DeprecationWarning, FutureWarning):
+    warnings.simplefilter("error", kind)
+"""
+
 
 def grades(notebook) -> dict[str, tuple[float, float]]:
     """Points and possible points of every cell that is graded without a person."""
@@ -44,14 +52,21 @@ def texts(notebook, stream: str) -> list[str]:
     return [output.text for output in outputs if output.get("name") == stream]
 
 
+def errors(notebook) -> list[str]:
+    """What cells raised that may raise: in a student's copy they are blank."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_the_solution_runs_and_earns_every_automatic_point(path):
     notebook = nbformat.read(path, as_version=4)
     if path.stem[:5] not in ("lab06", "lab07"):
         notebook.cells.insert(0, new_code_cell(HIDE_THE_REST))
-    run(notebook, path)  # raises what a cell raises
-    assert texts(notebook, "stderr") == []
+    notebook.cells.insert(0, new_code_cell(RAISE_WHAT_IS_DEPRECATED))
+    run(notebook, path)
+    assert errors(notebook) == texts(notebook, "stderr") == []
     found = grades(notebook)
     assert found
     assert {name for name, (points, out_of) in found.items() if points != out_of} == set()
