@@ -13,6 +13,7 @@ sentences, and BLEU is theirs: as the translator writes, and without `<unk>`. No
 """
 
 import argparse
+import contextlib
 import sys
 import time
 
@@ -42,7 +43,8 @@ def main() -> None:
             train, test = short_sentences(examples, seed)
             pairs = sum(len(example.references) for example in train)
             start = time.process_time()
-            translator = train_on_real_pairs(train, language, seed)
+            with contextlib.redirect_stdout(sys.stderr):  # the bar that shows how far it is doesn't belong to the table
+                translator = train_on_real_pairs(train, language, seed)
             seconds = time.process_time() - start
             sources = [example.source for example in test]
             words = sum(len(source.split()) for source in sources) / len(test)
