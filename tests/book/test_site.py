@@ -192,7 +192,7 @@ def test_the_gallery_shows_one_labs_mistakes_when_asked_and_each_leads_to_what_i
     assert card.locator("img").is_visible() and card.locator(".wrong-line code").is_visible()
     page.get_by_label("Lab 1", exact=True).check()
     assert page.locator(".gallery .lab01 .pair table").first.is_visible()
-    page.get_by_role("link", name="The softmax runs over the queries").click()
+    page.locator(".gallery .lab01 a", has_text="The softmax runs over the queries").click()
     page.wait_for_url("**/mistakes/lab01_masked_softmax.html#masked-softmax-softmax-over-queries")
 
 
