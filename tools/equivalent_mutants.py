@@ -67,8 +67,8 @@ EQUIVALENT: dict[tuple[str, str], dict[str, str]] = {
         "line 21: torch.arange(scores.shape[2], device=scores.device)  →  torch.arange(scores.shape[2])": _ON_A_GPU,
     },
     ("lab07_alignment_heatmaps", "plot_attention"): {
-        "line 6: ax.imshow(weights.detach().cpu(), cmap='Blues', vmin=0.0, vmax=1.0)  →  "
-        "ax.imshow(weights.detach().cpu(), vmin=0.0, vmax=1.0)": _TASTE,
+        "line 6: ax.imshow(weights.detach().cpu().numpy(), cmap='Blues', vmin=0.0, vmax=1.0)  →  "
+        "ax.imshow(weights.detach().cpu().numpy(), vmin=0.0, vmax=1.0)": _TASTE,
         "line 7: ax.set_xticks(range(len(source_tokens)), labels=source_tokens, rotation=45, ha='right', ro  →  "
         "ax.set_xticks(range(len(source_tokens)), labels=source_tokens, ha='right', rotation_mode='": _TASTE,
         "line 7: ax.set_xticks(range(len(source_tokens)), labels=source_tokens, rotation=45, ha='right', ro  →  "
